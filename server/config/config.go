@@ -1,0 +1,83 @@
+package config
+
+import (
+	"net/url"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+)
+
+// Config is everything one member is told at its start. Durations are
+// time.Duration whatever unit the flag has; an empty WALDir means "inside
+// DataDir"; InitialCluster is keyed by member name.
+type Config struct {
+	Name    string
+	DataDir string
+	WALDir  string
+	// WALFailoverDir is a folder on a second disk that takes the log's
+	// writes while the first one stalls. Empty turns failover off.
+	WALFailoverDir string
+
+	ListenPeerURLs       []url.URL
+	ListenClientURLs     []url.URL
+	ListenClientHTTPURLs []url.URL
+	ListenMetricsURLs    []url.URL
+	AdvertisePeerURLs    []url.URL
+	AdvertiseClientURLs  []url.URL
+
+	InitialCluster      types.URLsMap
+	InitialClusterState string
+	InitialClusterToken string
+	ForceNewCluster     bool
+	StrictReconfigCheck bool
+	MaxLearners         int
+
+	HeartbeatInterval          time.Duration
+	ElectionTimeout            time.Duration
+	InitialElectionTickAdvance bool
+	PreVote                    bool
+	SnapshotCount              uint64
+	SnapshotCatchUpEntries     uint64
+	UnsafeNoFsync              bool
+
+	// QuotaBytes is the size at which the NOSPACE alarm is raised: 0 means
+	// DefaultQuotaBytes, negative means no quota.
+	QuotaBytes              int64
+	CompactionBatchLimit    int
+	CompactionSleepInterval time.Duration
+	AutoCompactionMode      string
+	AutoCompactionRetention time.Duration
+
+	MaxTxnOps                   uint
+	MaxRequestBytes             uint
+	MaxConcurrentStreams        uint32
+	GRPCKeepAliveMinTime        time.Duration
+	GRPCKeepAliveInterval       time.Duration
+	GRPCKeepAliveTimeout        time.Duration
+	WatchProgressNotifyInterval time.Duration
+	WarningApplyDuration        time.Duration
+	WarningUnaryRequestDuration time.Duration
+	SocketReusePort             bool
+	SocketReuseAddress          bool
+
+	EnablePprof bool
+	Metrics     string
+
+	LogLevel   string
+	LogFormat  string
+	LogOutputs []string
+
+	FeatureGates FeatureGates
+}
+
+// IsNew reports whether this member bootstraps a cluster rather than joining
+// one.
+func (c *Config) IsNew() bool { return c.InitialClusterState == ClusterStateNew }
+
+// ElectionTicks is the election timeout counted in heartbeat intervals, the
+// unit Raft's clock has.
+func (c *Config) ElectionTicks() int { return int(c.ElectionTimeout / c.HeartbeatInterval) }
+
+// RequestTimeout bounds a client request that carries no deadline: five
+// seconds for the disk and two elections, as in etcd.
+func (c *Config) RequestTimeout() time.Duration { return 5*time.Second + 2*c.ElectionTimeout }
