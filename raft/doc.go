@@ -1,0 +1,2 @@
+// Package raft runs one member's part in consensus.
+package raft

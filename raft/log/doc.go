@@ -1,0 +1,2 @@
+// Package log keeps one member's Raft log on disk.
+package log
