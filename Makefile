@@ -1,0 +1,81 @@
+# petcd: `make run` builds the store and runs a three-member cluster; `make test` runs the tests.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell cat server/version/VERSION 2>/dev/null)
+GIT_SHA ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/petcd/petcd/server/version.GitSHA=$(GIT_SHA)
+GO      := CGO_ENABLED=0 go
+BIN     := bin
+DATA    ?= data
+
+# How much the long campaigns do; a seed of 0 draws one and prints it.
+SEED        ?= 0
+KILLS       ?= 1000
+DIFF_OPS    ?= 100000
+FUZZTIME    ?= 20s
+BENCH_PAIRS ?= 5
+
+.PHONY: help
+help: ## Lists the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Builds etcd, etcdctl and bench into bin/.
+	@mkdir -p $(BIN)
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/etcd ./server/cmd/etcd
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/etcdctl ./etcdctl
+	@$(GO) build -trimpath -o $(BIN)/bench ./bench
+	@$(GO) build -trimpath -o $(BIN)/devcluster ./server/cmd/devcluster
+
+.PHONY: run
+run: build ## Builds, then runs a three-member cluster on loopback until Ctrl-C; its data stays in data/.
+	@exec $(BIN)/devcluster --etcd $(BIN)/etcd --data-dir $(DATA)
+
+.PHONY: test
+test: build ## Runs every test but the long campaigns; with `make peers` done before, against the real etcd too.
+	@go test -timeout 9m ./...
+
+.PHONY: race
+race: ## Runs the tests of the concurrent parts under the race detector.
+	@go test -race -short -timeout 15m ./raft/... ./storage/... ./server/replica/... ./server/apply/... ./server/lessor/... ./server/membership/... ./server/api/... ./server/listener/...
+
+.PHONY: lint
+lint: ## Checks format, vet, and the rules of .golangci.yml (who may import whom among them).
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'lint: run gofmt on these'; exit 1; }
+	@go vet ./...
+	@.ci/golangci-lint run ./...
+
+.PHONY: fuzz
+fuzz: ## Runs every fuzz target for FUZZTIME each.
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: peers
+peers: ## Puts the real etcd 3.4.23 and 3.7.3 into bin/peers, for the tests and benchmarks that compare.
+	@bench/peer/fetch $(BIN)/peers
+
+.PHONY: kill
+kill: build ## Crash campaign: KILLS random kill -9 on a real three-member cluster under load.
+	@PETCD_KILLS=$(KILLS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestKillCampaign' ./server/robustness
+
+.PHONY: diff
+diff: build peers ## Differential campaign: DIFF_OPS random operations to petcd and to the real etcd.
+	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'TestDifferential' ./server/conformance
+
+.PHONY: bench
+bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/bench.json and a table.
+	@$(BIN)/bench compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench.json
+
+.PHONY: bigstore
+bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real etcd: start-up, memory, counts.
+	@$(BIN)/bench bigstore
+
+.PHONY: release
+release: ## Writes dist/etcd-<version>-linux-{amd64,arm64}.tar.gz with etcd and etcdctl, and their checksums.
+	@.ci/release $(VERSION) '$(LDFLAGS)'
+
+.PHONY: clean
+clean: ## Removes what the other targets wrote, the cluster's data included.
+	@rm -rf $(BIN) dist $(DATA)
