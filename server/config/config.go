@@ -46,7 +46,10 @@ type Config struct {
 	CompactionBatchLimit    int
 	CompactionSleepInterval time.Duration
 	AutoCompactionMode      string
+	// AutoCompactionRetention is how much history to keep in periodic mode,
+	// AutoCompactionRevisions in revision mode. 0 turns it off.
 	AutoCompactionRetention time.Duration
+	AutoCompactionRevisions int64
 
 	MaxTxnOps                   uint
 	MaxRequestBytes             uint
@@ -68,6 +71,9 @@ type Config struct {
 	LogOutputs []string
 
 	FeatureGates FeatureGates
+
+	// Notices are what Parse found worth telling, for the first logger.
+	Notices []Notice
 }
 
 // IsNew reports whether this member bootstraps a cluster rather than joining
