@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/petcd/petcd/storage/schema"
+)
+
+// DB is one open state engine.
+type DB struct {
+	dir           string
+	fs            vfs.FS
+	flushInterval time.Duration
+	log           *slog.Logger
+	pdb           *pebble.DB
+
+	durable atomic.Uint64 // applied index as of the newest flush
+	written atomic.Uint64 // applied index as of the newest commit
+
+	flushed chan struct{} // 1 deep: a memtable has reached its table
+	stop    context.CancelFunc
+	loop    sync.WaitGroup
+}
+
+// Open opens the engine in dir, which Create has made. It first opens it
+// read-only, so that a folder that cannot be used is left as it was.
+func Open(dir string, o Options) (*DB, error) {
+	o = o.withDefaults()
+	if err := check(dir, o); err != nil {
+		return nil, err
+	}
+	return open(dir, o)
+}
+
+// Create makes an empty engine in dir and opens it.
+func Create(dir string, o Options) (*DB, error) {
+	o = o.withDefaults()
+	if err := o.FS.MkdirAll(dir, 0o700); err != nil {
+		return nil, wrap("create folder", err)
+	}
+	return open(dir, o)
+}
+
+// open opens dir for reading and writing, whatever is in it.
+func open(dir string, o Options) (*DB, error) {
+	d := &DB{
+		dir:           dir,
+		fs:            o.FS,
+		flushInterval: o.FlushInterval,
+		log:           o.Logger,
+		flushed:       make(chan struct{}, 1),
+	}
+	po := o.pebbleOptions()
+	po.EventListener = &pebble.EventListener{FlushEnd: d.noteFlush, BackgroundError: d.noteBackgroundError}
+	pdb, err := pebble.Open(dir, po)
+	if err != nil {
+		return nil, wrap("open", err)
+	}
+	d.pdb = pdb
+	if err := d.readDurable(); err != nil {
+		return nil, errors.Join(err, wrap("close", pdb.Close()))
+	}
+	d.written.Store(d.durable.Load())
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	d.loop.Add(1)
+	go d.flushLoop(ctx)
+	return d, nil
+}
+
+// Close stops background work and closes the folder. It does not flush: what
+// is not durable is replayed from the log.
+func (d *DB) Close() error {
+	d.stop()
+	d.loop.Wait()
+	return wrap("close", d.pdb.Close())
+}
+
+// Dir is the folder the engine lives in.
+func (d *DB) Dir() string { return d.dir }
+
+// FS is the file system the engine lives on.
+func (d *DB) FS() vfs.FS { return d.fs }
+
+// Get returns a copy of the record at a physical key, appended to dst, or
+// ErrNotFound.
+func (d *DB) Get(dst, key []byte) ([]byte, error) {
+	v, closer, err := d.pdb.Get(key)
+	if err != nil {
+		return nil, wrap("get", err)
+	}
+	dst = append(dst, v...)
+	return dst, wrap("get", closer.Close())
+}
+
+// View calls fn with the record at a physical key, without a copy; fn must
+// not keep it. found is false, and fn not called, when there is none.
+func (d *DB) View(key []byte, fn func(value []byte) error) (found bool, err error) {
+	v, closer, err := d.pdb.Get(key)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, wrap("get", err)
+	}
+	err = fn(v)
+	return true, errors.Join(err, wrap("get", closer.Close()))
+}
+
+// Checkpoint writes the durable state to a fresh folder by hard links. Flush
+// first to have all that was committed in it.
+func (d *DB) Checkpoint(dir string) error { return wrap("checkpoint", d.pdb.Checkpoint(dir)) }
+
+// Compact rewrites everything in one sorted level, which gives the space of
+// deleted records back.
+func (d *DB) Compact(ctx context.Context) error {
+	return wrap("compact", d.pdb.Compact(ctx, []byte{0, schema.Sentinel}, []byte{0xff, schema.Sentinel}, true))
+}
+
+// Size returns the bytes the folder takes on disk, and an estimate of those
+// that hold live records.
+func (d *DB) Size() (total, inUse int64) {
+	m := d.pdb.Metrics()
+	tables := m.Total()
+	return int64(m.DiskSpaceUsage()), tables.AggregateSize() + int64(m.MemTable.Size)
+}
+
+// Metrics returns Pebble's own figures, for the metrics exporter and tests.
+func (d *DB) Metrics() *pebble.Metrics { return d.pdb.Metrics() }
+
+// noteBackgroundError logs what a flush or a compaction failed with. Pebble
+// retries it; writes stall when that does not help.
+func (d *DB) noteBackgroundError(err error) {
+	d.log.Error("storage engine background work failed", "error", err)
+}
+
+// check opens dir read-only and reads its applied record.
+func check(dir string, o Options) error {
+	desc, err := pebble.Peek(dir, o.FS)
+	if err != nil {
+		return wrap("look at folder", err)
+	}
+	if !desc.Exists {
+		return fmt.Errorf("%w: no engine in %s", ErrCorrupt, dir)
+	}
+	if desc.FormatMajorVersion > formatMajorVersion {
+		return fmt.Errorf("%w: %s is of a newer format (%d, this program knows %d)",
+			ErrForeign, dir, desc.FormatMajorVersion, formatMajorVersion)
+	}
+	po := o.pebbleOptions()
+	po.ReadOnly = true
+	po.ErrorIfNotExists = true
+	pdb, err := pebble.Open(dir, po)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, wrap("open", err))
+	}
+	_, err = readApplied(pdb, nil)
+	return errors.Join(err, wrap("close", pdb.Close()))
+}

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+var (
+	// ErrCorrupt marks damage: the bytes on disk are not what was written.
+	// Retrying does not help.
+	ErrCorrupt = errors.New("engine: state is corrupt")
+	// ErrForeign marks a folder that some other program, or a newer format of
+	// this one, wrote.
+	ErrForeign = errors.New("engine: not a petcd state folder")
+	// ErrNotFound is returned by Get for a key that has no record.
+	ErrNotFound = errors.New("engine: not found")
+)
+
+// wrap says which operation failed and marks damage as ErrCorrupt.
+func wrap(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pebble.ErrNotFound):
+		return ErrNotFound
+	case pebble.IsCorruptionError(err):
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, err)
+	}
+	return fmt.Errorf("engine: %s: %w", op, err)
+}

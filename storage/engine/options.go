@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options say where and how an engine runs. The zero value is usable.
+type Options struct {
+	FS            vfs.FS        // nil: the disk
+	CacheBytes    int64         // block cache; 0: 128 MiB
+	MemTableBytes uint64        // size of one memtable; 0: 32 MiB
+	FlushInterval time.Duration // longest an applied entry stays volatile on an idle engine; 0: 5 s; negative: never by time
+	Logger        *slog.Logger  // nil: discards
+}
+
+// withDefaults fills in what was left zero.
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 128 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 32 << 20
+	}
+	if o.FlushInterval == 0 {
+		o.FlushInterval = 5 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// formatMajorVersion is set explicitly: unset means Pebble's oldest format.
+const formatMajorVersion = pebble.FormatValueSeparation
+
+// pebbleOptions are the settings the measurements in docs/decisions chose.
+func (o Options) pebbleOptions() *pebble.Options {
+	p := &pebble.Options{
+		FS:                          o.FS,
+		Comparer:                    comparer,
+		FormatMajorVersion:          formatMajorVersion,
+		DisableWAL:                  true,
+		CacheSize:                   o.CacheBytes,
+		MemTableSize:                o.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       1000,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                1000,
+		Logger:                      logger{o.Logger},
+	}
+	for i := range p.Levels {
+		p.Levels[i].BlockSize = 32 << 10
+		p.Levels[i].IndexBlockSize = 256 << 10
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		p.Levels[i].FilterType = pebble.TableFilter
+	}
+	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	// A read-triggered compaction locks the database when an iterator is
+	// closed; reads here should cost what they read.
+	p.Experimental.ReadSamplingMultiplier = -1
+	return p
+}

@@ -1,0 +1,75 @@
+package schema
+
+// Table is the first byte of every physical key.
+type Table byte
+
+// The tables of the state engine. The numbers are on disk: never reuse one.
+const (
+	// TableState holds the records that describe the state as a whole, under
+	// the State keys below.
+	TableState Table = 0x01
+	// TableHeads maps a live user key to its newest revision. A deleted key
+	// has no head.
+	TableHeads Table = 0x02
+	// TableVersions maps a user key and a revision to what the key held from
+	// that revision on, newest first.
+	TableVersions Table = 0x03
+	// TableRevisions maps a revision to the user key it changed, oldest first.
+	TableRevisions Table = 0x04
+	// TableLeases maps a lease id to its TTL and checkpointed remaining TTL.
+	TableLeases Table = 0x05
+	// TableLeaseKeys holds one empty record per lease id and attached user key.
+	TableLeaseKeys Table = 0x06
+	// TableRuns holds the persisted live-key counters per run of user keys.
+	TableRuns Table = 0x07
+	// TableMembers, TableRemovedMembers, TableAlarms and TableMeta hold small
+	// records whose keys and values only the server understands.
+	TableMembers        Table = 0x08
+	TableRemovedMembers Table = 0x09
+	TableAlarms         Table = 0x0a
+	TableMeta           Table = 0x0b
+
+	// 0x0c to 0x0f are kept for auth, 0x10 for the v2 tree.
+)
+
+// Keys in TableState.
+const (
+	// StateApplied is written by every batch: see Applied.
+	StateApplied = "applied"
+	// StateCompacted is the compact revision readers are held to. It is
+	// written with the entry that compacts.
+	StateCompacted = "compacted"
+	// StateScrubbed is the compact revision up to which superseded versions
+	// are physically gone. It trails StateCompacted and is no part of the
+	// replicated state: each member removes at its own pace.
+	StateScrubbed = "scrubbed"
+)
+
+// String names a table in errors and debug output.
+func (t Table) String() string {
+	switch t {
+	case TableState:
+		return "state"
+	case TableHeads:
+		return "heads"
+	case TableVersions:
+		return "versions"
+	case TableRevisions:
+		return "revisions"
+	case TableLeases:
+		return "leases"
+	case TableLeaseKeys:
+		return "leasekeys"
+	case TableRuns:
+		return "runs"
+	case TableMembers:
+		return "members"
+	case TableRemovedMembers:
+		return "removed_members"
+	case TableAlarms:
+		return "alarms"
+	case TableMeta:
+		return "meta"
+	}
+	return "unknown"
+}
