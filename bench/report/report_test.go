@@ -22,7 +22,7 @@ func drifting() *Report {
 			Run{Target: "3.7.3", Pair: pair, PerSecond: speed, CPUPerUnit: 40 * time.Microsecond})
 	}
 	c.Runs[0].Errors = map[string]int64{"no": 2, "space": 1}
-	c.Runs[0].Details = map[string]measure.Percentiles{"event": {P50: time.Millisecond}}
+	c.Runs[0].Details = map[string]measure.Percentiles{"event": {Count: 1, P50: time.Millisecond}}
 	return &Report{Cases: []Case{c}}
 }
 
@@ -62,7 +62,7 @@ func TestTable(t *testing.T) {
 		"petcd 3 800 - - - - 10µs - - - - 3",
 		"3.7.3 3 400 - - - - 40µs - - - - 0",
 		"petcd / 3.7.3 2.00x - - 0.25x - -",
-		"petcd event: p50 1ms p99 - p99.9 -",
+		"petcd event: p50 1ms p99 0µs p99.9 0µs",
 	}, lines)
 }
 

@@ -120,7 +120,7 @@ func (c *Case) writeDetails(w io.Writer) error {
 		}
 		for _, name := range sortedKeys(names) {
 			at := func(get func(Run) time.Duration) string {
-				return cell(c.median(target, measured(func(r Run) float64 { return float64(get(r)) })))(duration)
+				return cell(c.median(target, func(r Run) (float64, bool) { return float64(get(r)), r.Details[name].Count > 0 }))(duration)
 			}
 			_, err := fmt.Fprintf(w, "  %s %s: p50 %s  p99 %s  p99.9 %s\n", target, name,
 				at(func(r Run) time.Duration { return r.Details[name].P50 }),
