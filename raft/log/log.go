@@ -8,9 +8,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Log is the durable Raft log of one member: its entries, its hard state and one opaque record of the member's identity.
-// Readers may be called from any goroutine. Writers (Append, Reset, Bootstrap, SetMetadata) must not be called
-// concurrently with each other; Compact may run beside all of them.
+// Log is the durable Raft log of one member.
 type Log interface {
 	// InitialState returns the newest hard state (nil when there is none). The conf state is always empty: it belongs
 	// to the state machine.
@@ -30,13 +28,15 @@ type Log interface {
 	LastIndex() (uint64, error)
 
 	// Append writes entries, replacing everything from the first one's index on, and the hard state (nil: unchanged) as
-	// one atomic write. With sync it is durable on return.
+	// one atomic write. With sync it is durable on return, and so is everything written before it.
 	Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool) error
 
-	// Reset empties the log, so that it begins after the snapshot meta describes. Durable on return.
+	// Reset empties the log, so that it begins after the snapshot meta describes. With a nil hard state term and vote
+	// stay and the commit index becomes the snapshot's. Durable on return.
 	Reset(meta *raftpb.SnapshotMetadata, hs *raftpb.HardState) error
 
-	// Compact lets entries up to and including index go. Term(index) stays answerable.
+	// Compact lets entries up to and including index go. Term(index) stays answerable. REQUIRES: index is applied, and
+	// the state machine's copy of it is durable.
 	Compact(index uint64) error
 
 	// Bootstrap writes a new cluster's first entries and hard state into an empty log. Durable on return.
@@ -60,12 +60,23 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil means none.
 	Registerer prometheus.Registerer
-	// FailoverDir, on another disk, receives the log while the main disk stalls. A log that was opened with it must
-	// always be opened with it.
+	// FailoverDir, on another disk, receives the write-ahead log while the main disk stalls. A log that was opened with
+	// it once must always be opened with it.
 	FailoverDir string
+	// TailBytesMax bounds the entries kept in memory (default 32 MiB).
+	TailBytesMax uint64
 }
 
-// Open opens or creates the log in dir.
-func Open(dir string, o Options) (Log, error) {
-	return nil, ErrForeign
+// withDefaults fills what was left out.
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.TailBytesMax == 0 {
+		o.TailBytesMax = 32 << 20
+	}
+	return o
 }

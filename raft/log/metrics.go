@@ -1,0 +1,43 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics have etcd's names and buckets, so that its dashboards and alerts work.
+type metrics struct {
+	fsyncSeconds prometheus.Histogram
+	writeBytes   prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		fsyncSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "etcd", Subsystem: "disk", Name: "wal_fsync_duration_seconds",
+			Help:    "The latency distributions of fsync called by WAL.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}),
+		writeBytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "etcd", Subsystem: "disk", Name: "wal_write_bytes_total",
+			Help: "Total number of bytes written in WAL.",
+		}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	if err := errors.Join(r.Register(m.fsyncSeconds), r.Register(m.writeBytes)); err != nil {
+		return nil, fmt.Errorf("log: register metrics: %w", err)
+	}
+	return m, nil
+}
+
+// unregister takes the metrics out again, so that a log may be opened twice in one process.
+func (m *metrics) unregister(r prometheus.Registerer) {
+	if r != nil {
+		r.Unregister(m.fsyncSeconds)
+		r.Unregister(m.writeBytes)
+	}
+}
