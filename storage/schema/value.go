@@ -49,10 +49,12 @@ type Version struct {
 	Value     []byte
 }
 
-// First byte of a version's record.
+// First byte of a version's record and of a change's; only changes tell a
+// creation from another put.
 const (
 	kindPut       = 0
 	kindTombstone = 1
+	kindCreation  = 2
 )
 
 // VersionHeaderLenMax bounds what AppendVersion writes before the value.
@@ -98,8 +100,11 @@ func malformedVersion(b []byte) error {
 }
 
 // Change is the value of a record of TableRevisions: which key the revision
-// changed, and whether it deleted it.
+// changed, and whether it created or deleted it. So the number of keys at an
+// older revision follows from today's and the changes since, without a look
+// at the keys.
 type Change struct {
+	Created   bool
 	Tombstone bool
 	Key       []byte
 }
@@ -107,18 +112,21 @@ type Change struct {
 // AppendChange appends the value of a record of TableRevisions.
 func AppendChange(dst []byte, c Change) []byte {
 	kind := byte(kindPut)
-	if c.Tombstone {
+	switch {
+	case c.Tombstone:
 		kind = kindTombstone
+	case c.Created:
+		kind = kindCreation
 	}
 	return append(append(dst, kind), c.Key...)
 }
 
 // DecodeChange reads the value of a record of TableRevisions; Key aliases b.
 func DecodeChange(b []byte) (Change, error) {
-	if len(b) < 1 || b[0] > kindTombstone {
+	if len(b) < 1 || b[0] > kindCreation {
 		return Change{}, fmt.Errorf("%w: change %x", ErrMalformed, b)
 	}
-	return Change{Tombstone: b[0] == kindTombstone, Key: b[1:]}, nil
+	return Change{Created: b[0] == kindCreation, Tombstone: b[0] == kindTombstone, Key: b[1:]}, nil
 }
 
 // Lease is the value of a record of TableLeases, in seconds. Remaining is 0
