@@ -1,0 +1,17 @@
+package storage
+
+import (
+	"errors"
+
+	"github.com/petcd/petcd/storage/engine"
+)
+
+var (
+	// ErrCorrupt marks damage: the state on disk is not what was written.
+	ErrCorrupt = engine.ErrCorrupt
+	// ErrForeign marks a folder that some other program, or a newer format of
+	// this one, wrote.
+	ErrForeign = engine.ErrForeign
+	// ErrClosed is returned once the store is closed.
+	ErrClosed = errors.New("storage: closed")
+)

@@ -1,0 +1,84 @@
+package mvcc
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/petcd/petcd/storage/engine"
+	"github.com/petcd/petcd/storage/schema"
+)
+
+// firstRevision is the revision of a store nothing was ever written to, as
+// etcd counts.
+const firstRevision = 1
+
+// Store is the revisions in one engine.
+type Store struct {
+	db *engine.DB
+
+	// commits is odd while a batch is being committed and published. A reader
+	// that saw the same even number before and after it opened its iterator
+	// has the heads table exactly as of the published revision.
+	commits   atomic.Uint64
+	published atomic.Pointer[published]
+	compacted atomic.Int64
+
+	heads *headCache // owned by the apply loop
+}
+
+// published is what readers take as the newest state, replaced as a whole.
+type published struct {
+	revision int64
+}
+
+// Open reads where the revisions in db stand.
+func Open(db *engine.DB) (*Store, error) {
+	s := &Store{db: db, heads: newHeadCache(headCacheMax)}
+	p := &published{revision: firstRevision}
+	applied, ok, err := db.Applied()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		p.revision = applied.Revision
+	}
+	compacted, err := s.stateRevision(schema.StateCompacted)
+	if err != nil {
+		return nil, err
+	}
+	if compacted > p.revision {
+		return nil, fmt.Errorf("%w: compact revision %d, revision %d", engine.ErrCorrupt, compacted, p.revision)
+	}
+	s.compacted.Store(compacted)
+	s.published.Store(p)
+	return s, nil
+}
+
+// Revision is the newest revision, 1 for a store nothing was written to.
+func (s *Store) Revision() int64 { return s.published.Load().revision }
+
+// CompactRevision is the revision below which reads fail with ErrCompacted,
+// -1 for a store that was never compacted.
+func (s *Store) CompactRevision() int64 { return s.compacted.Load() }
+
+// stateRevision reads one of the compact revisions in the state table.
+func (s *Store) stateRevision(name string) (int64, error) {
+	b, err := s.db.Get(nil, schema.AppendRecordKey(nil, schema.TableState, []byte(name)))
+	if errors.Is(err, engine.ErrNotFound) {
+		return schema.Never, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	r, err := schema.DecodeCompacted(b)
+	return r, corrupt(err)
+}
+
+// corrupt marks a decoding error as damage of the engine's data.
+func corrupt(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", engine.ErrCorrupt, err)
+}

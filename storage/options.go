@@ -1,0 +1,43 @@
+package storage
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/petcd/petcd/storage/engine"
+)
+
+// Options say where and how a store runs. The zero value is usable.
+type Options struct {
+	FS            vfs.FS                // nil: the disk
+	CacheBytes    int64                 // block cache; 0: 128 MiB
+	MemTableBytes uint64                // 0: 32 MiB
+	FlushInterval time.Duration         // longest an applied entry stays volatile on an idle store; 0: 5 s; negative: never by time
+	Logger        *slog.Logger          // nil: discards
+	Registerer    prometheus.Registerer // nil: no metrics
+}
+
+// withDefaults fills in what the facade itself needs.
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// engine is the engine's share of the options.
+func (o Options) engine() engine.Options {
+	return engine.Options{
+		FS:            o.FS,
+		CacheBytes:    o.CacheBytes,
+		MemTableBytes: o.MemTableBytes,
+		FlushInterval: o.FlushInterval,
+		Logger:        o.Logger,
+	}
+}
