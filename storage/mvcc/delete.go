@@ -35,7 +35,7 @@ func (t *Tx) deleteOne(key []byte, deleted func([]byte, schema.Head) error) (int
 	if err := t.w.setTombstone(key, mod); err != nil {
 		return 0, err
 	}
-	if err := t.w.setChange(mod, key, true); err != nil {
+	if err := t.w.setChange(mod, schema.Change{Tombstone: true, Key: key}); err != nil {
 		return 0, err
 	}
 	if err := t.w.deleteHead(key); err != nil {

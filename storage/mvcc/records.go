@@ -35,10 +35,10 @@ func (w *Writer) setTombstone(key []byte, mod schema.Revision) error {
 }
 
 // setChange writes the record of the revisions table.
-func (w *Writer) setChange(mod schema.Revision, key []byte, tombstone bool) error {
-	r := w.b.Reserve(schema.RevisionKeyLen, 1+len(key))
+func (w *Writer) setChange(mod schema.Revision, c schema.Change) error {
+	r := w.b.Reserve(schema.RevisionKeyLen, 1+len(c.Key))
 	schema.AppendRevisionKey(r.Key[:0], mod)
-	schema.AppendChange(r.Value[:0], schema.Change{Tombstone: tombstone, Key: key})
+	schema.AppendChange(r.Value[:0], c)
 	return r.Done()
 }
 

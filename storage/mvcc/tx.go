@@ -52,7 +52,7 @@ func (t *Tx) Put(key, value []byte, lease int64) (before schema.Head, err error)
 	if err := t.w.setVersion(key, value, after); err != nil {
 		return before, err
 	}
-	if err := t.w.setChange(mod, key, false); err != nil {
+	if err := t.w.setChange(mod, schema.Change{Created: !h.live, Key: key}); err != nil {
 		return before, err
 	}
 	if err := t.w.setHead(key, after); err != nil {
