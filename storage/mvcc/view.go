@@ -13,6 +13,9 @@ type view struct {
 	it       *engine.Iter
 	revision int64 // read at
 	current  int64 // the store's revision when the view was opened
+	// compacted is the compact revision when the view was opened. What was
+	// removed for a newer one is still there.
+	compacted int64
 	// headsExact says that the heads table, as the iterator sees it, is that
 	// of revision. Otherwise it may be of a newer one.
 	headsExact bool
@@ -35,7 +38,8 @@ func (s *Store) view(revision int64) (*view, error) {
 	after := s.commits.Load()
 	// I2: the iterator is open, so what compaction removes from here on is
 	// still in it.
-	if revision < s.compacted.Load() {
+	compacted := s.compacted.Load()
+	if revision < compacted {
 		_ = it.Close()
 		return nil, ErrCompacted
 	}
@@ -43,6 +47,7 @@ func (s *Store) view(revision int64) (*view, error) {
 		it:         it,
 		revision:   revision,
 		current:    current,
+		compacted:  compacted,
 		headsExact: revision == current && before == after && before%2 == 0,
 	}, nil
 }
