@@ -1,0 +1,28 @@
+// Package v3 is etcdctl with ETCDCTL_API=3: a command line over the gRPC API,
+// with the commands, flags, output and exit codes of etcd's own etcdctl.
+//
+// It reaches the store over the wire only, through go.etcd.io/etcd/client/v3,
+// so it works against petcd and etcd alike. It keeps no state between runs and
+// reads nothing but its arguments, its environment, standard input and the
+// files a flag names.
+//
+// Read [Run] first, then root.go for the tree of commands. Every command group
+// has its file: get.go, put.go, lease.go, member.go and so on. A command is a
+// function that returns a *cobra.Command; its flags live in a struct of its
+// own, so one process can run many commands.
+//
+// Invariants:
+//
+//	C1  No command exits the process. It returns an error, which carries the
+//	    exit code (exit.go), and Run alone turns it into one.
+//	C2  Arguments are checked before a connection is made, so a wrong call
+//	    fails at once and without a server.
+//	C3  Results go to standard output, everything else to standard error.
+//	C4  What is written for a person at a terminal (progress, prompts) is not
+//	    written when the stream is not a terminal.
+//
+// # Concurrency
+//
+// Run may be called many times but not at once: --debug and the signals that
+// lock and elect wait for belong to the process.
+package v3
