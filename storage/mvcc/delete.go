@@ -35,15 +35,9 @@ func (t *Tx) deleteOne(key []byte, deleted func([]byte, schema.Head) error) (int
 	if err := t.w.setTombstone(key, mod); err != nil {
 		return 0, err
 	}
-	if err := t.w.setChange(mod, schema.Change{Tombstone: true, Key: key}); err != nil {
-		return 0, err
-	}
-	if err := t.w.deleteHead(key); err != nil {
-		return 0, err
-	}
 	was := h.Head
 	t.w.touch(h)
-	h.Head, h.live, h.value = schema.Head{}, false, nil
+	h.Head, h.key, h.live, h.value = schema.Head{}, key, false, nil
 	t.w.events = append(t.w.events, Event{Key: key, Mod: mod})
 	if deleted != nil {
 		err = deleted(key, was)
@@ -70,15 +64,4 @@ func (t *Tx) liveKeys(key, end []byte) (keys [][]byte, err error) {
 		keys = append(keys, append([]byte(nil), k...))
 	}
 	return keys, it.Err()
-}
-
-// iter opens an iterator that sees the batch's changes of keys.
-func (t *Tx) iter(o engine.IterOptions) (*engine.Iter, error) {
-	if len(t.w.dirty) == 0 {
-		return t.w.s.db.NewIter(o)
-	}
-	if err := t.w.b.Index(); err != nil {
-		return nil, err
-	}
-	return t.w.b.NewIter(o)
 }

@@ -29,13 +29,14 @@ type Store struct {
 
 // published is what readers take as the newest state, replaced as a whole.
 type published struct {
-	revision int64
+	counted
+	past past // older counts
 }
 
 // Open reads where the revisions in db stand.
 func Open(db *engine.DB) (*Store, error) {
 	s := &Store{db: db, heads: newHeadCache(headCacheMax)}
-	p := &published{revision: firstRevision}
+	p := &published{counted: counted{revision: firstRevision}}
 	applied, ok, err := db.Applied()
 	if err != nil {
 		return nil, err
@@ -49,6 +50,9 @@ func Open(db *engine.DB) (*Store, error) {
 	}
 	if compacted > p.revision {
 		return nil, fmt.Errorf("%w: compact revision %d, revision %d", engine.ErrCorrupt, compacted, p.revision)
+	}
+	if p.counts, err = loadCounts(db); err != nil {
+		return nil, err
 	}
 	s.compacted.Store(compacted)
 	s.published.Store(p)

@@ -52,14 +52,8 @@ func (t *Tx) Put(key, value []byte, lease int64) (before schema.Head, err error)
 	if err := t.w.setVersion(key, value, after); err != nil {
 		return before, err
 	}
-	if err := t.w.setChange(mod, schema.Change{Created: !h.live, Key: key}); err != nil {
-		return before, err
-	}
-	if err := t.w.setHead(key, after); err != nil {
-		return before, err
-	}
 	t.w.touch(h)
-	h.Head, h.live, h.value = after, true, value
+	h.Head, h.key, h.live, h.value = after, key, true, value
 	t.w.events = append(t.w.events, Event{
 		Key: key, Value: value, Mod: mod, Create: after.Create, Version: after.Version, Lease: lease,
 	})
@@ -153,9 +147,7 @@ func (t *Tx) view(revision int64) (*view, error) {
 	var it *engine.Iter
 	var err error
 	if revision > t.w.s.Revision() {
-		if err = t.w.b.Index(); err == nil {
-			it, err = t.w.b.NewIter(engine.IterOptions{})
-		}
+		it, err = t.iter(engine.IterOptions{})
 	} else {
 		it, err = t.w.s.db.NewIter(engine.IterOptions{})
 	}
@@ -164,6 +156,21 @@ func (t *Tx) view(revision int64) (*view, error) {
 	}
 	current := t.Revision()
 	return &view{it: it, revision: revision, current: current, headsExact: revision == current}, nil
+}
+
+// iter opens an iterator that sees the batch's changes of keys. The batch
+// pays for its index from the first such read on.
+func (t *Tx) iter(o engine.IterOptions) (*engine.Iter, error) {
+	if len(t.w.dirty) == 0 {
+		return t.w.s.db.NewIter(o)
+	}
+	if err := t.w.settle(); err != nil {
+		return nil, err
+	}
+	if err := t.w.b.Index(); err != nil {
+		return nil, err
+	}
+	return t.w.b.NewIter(o)
 }
 
 // head returns what the key's newest revision is to this transaction.

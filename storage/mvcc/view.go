@@ -16,6 +16,11 @@ type view struct {
 	// compacted is the compact revision when the view was opened. What was
 	// removed for a newer one is still there.
 	compacted int64
+
+	counts  coverer // live keys as of the revision counted
+	counted int64
+	past    past // counts as of older revisions
+
 	// headsExact says that the heads table, as the iterator sees it, is that
 	// of revision. Otherwise it may be of a newer one.
 	headsExact bool
@@ -24,7 +29,8 @@ type view struct {
 // view opens a reader at a revision, 0 or less for the newest. Close it.
 func (s *Store) view(revision int64) (*view, error) {
 	before := s.commits.Load()
-	current := s.Revision()
+	p := s.published.Load()
+	current := p.revision
 	if revision > current {
 		return nil, ErrFutureRevision
 	}
@@ -48,6 +54,9 @@ func (s *Store) view(revision int64) (*view, error) {
 		revision:   revision,
 		current:    current,
 		compacted:  compacted,
+		counts:     p.counts,
+		counted:    current,
+		past:       p.past,
 		headsExact: revision == current && before == after && before%2 == 0,
 	}, nil
 }

@@ -16,6 +16,9 @@ const revisionLen = 12
 // TableVersions: the revision and the length byte.
 const VersionSuffixLen = revisionLen + 1
 
+// RevisionKeyLen is the length of a key of TableRevisions.
+const RevisionKeyLen = 1 + revisionLen + 1
+
 // Split returns the length of the prefix of a physical key. It is total: a
 // key whose last byte claims more than there is counts as all prefix.
 func Split(key []byte) int {
@@ -121,7 +124,7 @@ func AppendRevisionKey(dst []byte, r Revision) []byte {
 
 // DecodeRevisionKey reads the revision out of a key of TableRevisions.
 func DecodeRevisionKey(key []byte) (Revision, error) {
-	if len(key) != 1+revisionLen+1 || key[0] != byte(TableRevisions) || key[len(key)-1] != Sentinel {
+	if len(key) != RevisionKeyLen || key[0] != byte(TableRevisions) || key[len(key)-1] != Sentinel {
 		return Revision{}, fmt.Errorf("%w: revision key %x", ErrMalformed, key)
 	}
 	r := Revision{
@@ -174,3 +177,6 @@ func DecodeLeaseKeyKey(key []byte) (id int64, userKey []byte, err error) {
 	}
 	return int64(binary.BigEndian.Uint64(key[1:])), key[9 : len(key)-1], nil
 }
+
+// LeaseKeyKeyLen is the length of what AppendLeaseKeyKey appends.
+func LeaseKeyKeyLen(userKey []byte) int { return 1 + 8 + len(userKey) + 1 }
