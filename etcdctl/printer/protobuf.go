@@ -6,8 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// protobuf writes the response's wire bytes. The lease replies are refused:
-// client/v3 hands them out as structs of its own, and etcdctl refuses them too.
+// protobuf writes the response's wire bytes.
 type protobuf struct{ o Options }
 
 func (p *protobuf) Print(reply any) error {
@@ -50,10 +49,36 @@ func message(response any) proto.Message {
 	case *clientv3.DowngradeResponse:
 		return (*pb.DowngradeResponse)(r)
 	}
-	if m := memberMessage(response); m != nil {
-		return m
+	for _, find := range []func(any) proto.Message{leaseMessage, memberMessage, authMessage} {
+		if m := find(response); m != nil {
+			return m
+		}
 	}
-	return authMessage(response)
+	return nil
+}
+
+// leaseMessage puts together what client/v3 took apart. (etcdctl 3.7 prints
+// only the header of these replies.)
+func leaseMessage(response any) proto.Message {
+	switch r := response.(type) {
+	case *clientv3.LeaseGrantResponse:
+		return &pb.LeaseGrantResponse{Header: r.ResponseHeader, ID: int64(r.ID), TTL: r.TTL, Error: r.Error}
+	case *clientv3.LeaseRevokeResponse:
+		return (*pb.LeaseRevokeResponse)(r)
+	case *clientv3.LeaseKeepAliveResponse:
+		return &pb.LeaseKeepAliveResponse{Header: r.ResponseHeader, ID: int64(r.ID), TTL: r.TTL}
+	case *clientv3.LeaseTimeToLiveResponse:
+		return &pb.LeaseTimeToLiveResponse{
+			Header: r.ResponseHeader, ID: int64(r.ID), TTL: r.TTL, GrantedTTL: r.GrantedTTL, Keys: r.Keys,
+		}
+	case *clientv3.LeaseLeasesResponse:
+		leases := make([]*pb.LeaseStatus, len(r.Leases))
+		for i, l := range r.Leases {
+			leases[i] = &pb.LeaseStatus{ID: int64(l.ID)}
+		}
+		return &pb.LeaseLeasesResponse{Header: r.ResponseHeader, Leases: leases}
+	}
+	return nil
 }
 
 func memberMessage(response any) proto.Message {

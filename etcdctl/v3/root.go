@@ -22,7 +22,6 @@ func (c *ctl) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "etcdctl",
 		Short: "A command line client for petcd and etcd, API version 3.",
-		Args:  c.unknownCommand,
 	}
 	c.flags.register(root.PersistentFlags())
 	hideFlags(root)

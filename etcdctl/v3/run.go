@@ -49,9 +49,12 @@ func Run(p Process) int {
 	if err == nil {
 		return exitOK
 	}
-	// cobra has shown its own errors (unknown commands and flags) together
-	// with the usage; the commands' errors it was told to leave alone.
-	if ran.SilenceErrors && !reported(err) {
+	switch {
+	case !ran.SilenceErrors:
+		// cobra has shown its own errors (unknown commands and flags) together
+		// with the usage; the commands' errors it was told to leave alone.
+		explainUnknown(p.Stderr, err)
+	case !reported(err):
 		fmt.Fprintln(p.Stderr, "Error:", err)
 	}
 	return exitCode(err)

@@ -2,26 +2,23 @@ package v3
 
 import (
 	"fmt"
-	"slices"
-
-	"github.com/spf13/cobra"
+	"io"
+	"strings"
 )
-
-// unknownCommand refuses a first word that is no command. One that API 2 knows
-// was probably meant for it.
-func (c *ctl) unknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
-	if slices.Contains(api2Commands, args[0]) {
-		return fmt.Errorf("%w: it belongs to API 2, and ETCDCTL_API=3 was given; API 2 comes with a later release", err)
-	}
-	return err
-}
 
 // api2Commands are the commands that only API 2 has.
 var api2Commands = []string{
 	"backup", "cluster-health", "exec-watch", "ls", "mk", "mkdir", "rm", "rmdir",
 	"set", "setdir", "update", "updatedir",
+}
+
+// explainUnknown says why a command of API 2 is unknown here. cobra tells only
+// by the error's text which command it did not find.
+func explainUnknown(w io.Writer, err error) {
+	for _, name := range api2Commands {
+		if strings.HasPrefix(err.Error(), fmt.Sprintf("unknown command %q for \"etcdctl\"", name)) {
+			fmt.Fprintf(w, "%q is a command of API 2, but ETCDCTL_API=3 is set. API 2 comes with a later release.\n", name)
+			return
+		}
+	}
 }
