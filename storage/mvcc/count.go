@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/petcd/petcd/storage/count"
@@ -20,12 +21,18 @@ func countSpan(key, end []byte) count.Span {
 	return count.Span{Lo: key, Hi: end}
 }
 
-// bounds is a span by etcd's convention.
-func bounds(s count.Span) (key, end []byte) {
-	if s.Hi == nil {
-		return s.Lo, []byte{0}
+// bounds is a span by etcd's convention; ok is false when the span is empty.
+// The convention has no word for "up to \x00", which is the empty key alone.
+func bounds(s count.Span) (key, end []byte, ok bool) {
+	switch {
+	case s.Hi == nil:
+		return s.Lo, []byte{0}, true
+	case bytes.Compare(s.Lo, s.Hi) >= 0:
+		return nil, nil, false
+	case schema.IsFromKey(s.Hi):
+		return s.Lo, nil, true
 	}
-	return s.Lo, s.Hi
+	return s.Lo, s.Hi, true
 }
 
 // count is the number of live keys in [key, end) as the view sees them.
@@ -46,7 +53,7 @@ func (v *view) count(ctx context.Context, key, end []byte) (int64, error) {
 	if emptyRange(key, end) {
 		return 0, nil
 	}
-	counts, counted := v.past.nearest(v.revision, v.counts, v.counted)
+	counts, counted := v.nearest()
 	c := counts.Cover(countSpan(key, end))
 	if counted != v.revision {
 		delta, ok, err := v.drift(ctx, counted, c)
@@ -59,7 +66,10 @@ func (v *view) count(ctx context.Context, key, end []byte) (int64, error) {
 		c.Whole += delta
 	}
 	for _, part := range c.Parts {
-		lo, hi := bounds(part)
+		lo, hi, ok := bounds(part)
+		if !ok {
+			continue
+		}
 		n, err := v.countKeys(ctx, lo, hi)
 		if err != nil {
 			return 0, err
@@ -91,8 +101,8 @@ const (
 // the view's. ok is false when there is so much history between the two that
 // visiting the keys is cheaper.
 func (v *view) drift(ctx context.Context, counted int64, c count.Cover) (delta int64, ok bool, err error) {
-	key, end := bounds(c.Runs)
-	if emptyRange(key, end) {
+	key, end, some := bounds(c.Runs)
+	if !some {
 		return 0, true, nil
 	}
 	// Changes in (from, to] lie between the two; those before the view's

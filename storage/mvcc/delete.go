@@ -35,6 +35,7 @@ func (t *Tx) deleteOne(key []byte, deleted func([]byte, schema.Head) error) (int
 	if err := t.w.setTombstone(key, mod); err != nil {
 		return 0, err
 	}
+	t.w.counts.Add(key, -1)
 	was := h.Head
 	t.w.touch(h)
 	h.Head, h.key, h.live, h.value = schema.Head{}, key, false, nil

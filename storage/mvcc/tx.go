@@ -52,6 +52,9 @@ func (t *Tx) Put(key, value []byte, lease int64) (before schema.Head, err error)
 	if err := t.w.setVersion(key, value, after); err != nil {
 		return before, err
 	}
+	if before.Version == 0 {
+		t.w.counts.Add(key, +1)
+	}
 	t.w.touch(h)
 	h.Head, h.key, h.live, h.value = after, key, true, value
 	t.w.events = append(t.w.events, Event{
@@ -144,18 +147,21 @@ func (t *Tx) rangeOne(key []byte, o RangeOptions) (*RangeResult, error) {
 // view opens a reader over the batch. What the batch wrote needs its index
 // only when the revision is the batch's own.
 func (t *Tx) view(revision int64) (*view, error) {
-	var it *engine.Iter
+	p := t.w.s.published.Load()
+	current := t.Revision()
+	v := &view{revision: revision, current: current, compacted: t.w.compacted, headsExact: revision == current}
 	var err error
-	if revision > t.w.s.Revision() {
-		it, err = t.iter(engine.IterOptions{})
+	if revision > p.revision {
+		v.counts, v.counted = t.w.counts, current
+		v.it, err = t.iter(engine.IterOptions{})
 	} else {
-		it, err = t.w.s.db.NewIter(engine.IterOptions{})
+		v.counts, v.counted, v.past = p.counts, p.revision, p.past
+		v.it, err = t.w.s.db.NewIter(engine.IterOptions{})
 	}
 	if err != nil {
 		return nil, err
 	}
-	current := t.Revision()
-	return &view{it: it, revision: revision, current: current, headsExact: revision == current}, nil
+	return v, nil
 }
 
 // iter opens an iterator that sees the batch's changes of keys. The batch

@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"github.com/petcd/petcd/storage/count"
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
 )
@@ -13,6 +14,7 @@ type Writer struct {
 
 	revision  int64 // as of the last Tx that ended
 	compacted int64 // as of the last Compact in this batch
+	counts    *count.Edit
 	events    []Event
 	dirty     []*head
 	tx        Tx
@@ -25,7 +27,8 @@ type Writer struct {
 
 // NewWriter begins to write into b.
 func (s *Store) NewWriter(b *engine.Batch) *Writer {
-	return &Writer{s: s, b: b, revision: s.Revision(), compacted: s.CompactRevision()}
+	p := s.published.Load()
+	return &Writer{s: s, b: b, revision: p.revision, compacted: s.CompactRevision(), counts: p.counts.Edit()}
 }
 
 // Revision is the newest revision, that of the batch's own changes included.
@@ -47,6 +50,10 @@ func (w *Writer) Commit(index, term uint64) error {
 	if err := w.settle(); err != nil {
 		return err
 	}
+	counts, err := w.sealCounts()
+	if err != nil {
+		return err
+	}
 	if err := w.b.SetApplied(schema.Applied{Index: index, Term: term, Revision: w.revision}); err != nil {
 		return err
 	}
@@ -57,8 +64,8 @@ func (w *Writer) Commit(index, term uint64) error {
 		return err
 	}
 	s.compacted.Store(w.compacted)
-	if w.revision != s.Revision() {
-		s.published.Store(&published{revision: w.revision})
+	if old := s.published.Load(); w.revision != old.revision {
+		s.published.Store(old.next(counted{w.revision, counts}, len(w.events), w.compacted))
 	}
 	for _, h := range w.dirty {
 		h.dirty, h.value, h.key = false, nil, nil
