@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -19,8 +20,8 @@ type StateMachine interface {
 	// must be durable on return. An error stops the node.
 	InstallSnapshot(snap *raftpb.Snapshot) error
 
-	// SnapshotMetadata describes the newest state a follower could be sent. It may be called from the raft goroutine, so
-	// it must not wait for a disk.
+	// SnapshotMetadata describes the newest state a follower could be sent. It is called from the raft goroutine, so it
+	// must not wait for a disk.
 	SnapshotMetadata() (*raftpb.SnapshotMetadata, error)
 }
 
@@ -42,21 +43,66 @@ type Config struct {
 	ConfState *raftpb.ConfState
 	// StateMachine receives committed entries and snapshots.
 	StateMachine StateMachine
-	// Send hands messages to the network. It must not block; it may drop.
+	// Send hands messages to the network. It must not block; it may drop. It is called from two goroutines.
 	Send func([]*raftpb.Message)
 	// Logger receives the node's messages; nil discards them.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil means none.
 	Registerer prometheus.Registerer
 
+	// Ticks replaces the node's own clock; nil means a ticker of TickInterval.
+	Ticks <-chan time.Time
+	// Nonce makes the read rounds of this run differ from those of earlier runs of the same member; 0 means a random one.
+	Nonce uint64
+	// AdvanceTicks makes the first election come up to an election timeout sooner, by counting all but one of its ticks at
+	// the start. A cluster that has a leader is not disturbed by it: PreVote finds out.
+	AdvanceTicks bool
+
 	// MessageBytesMax bounds the entries of one append message (default 1 MiB).
 	MessageBytesMax uint64
-	// InflightMax bounds append messages that are on their way to one follower (default 256).
-	InflightMax int
-	// ApplyingBytesMax bounds committed entries that were handed to the state machine and not applied yet (default 64 MiB).
+	// InflightMax and InflightBytesMax bound append messages on their way to one follower (defaults 512 and 64 MiB).
+	InflightMax      int
+	InflightBytesMax uint64
+	// ApplyingBytesMax bounds committed entries that were handed to the state machine and not applied yet (default 16 MiB).
 	ApplyingBytesMax uint64
-	// UncommittedBytesMax bounds the leader's uncommitted tail (default 1 GiB).
+	// UncommittedBytesMax bounds the leader's uncommitted tail (default 256 MiB).
 	UncommittedBytesMax uint64
-	// ProposalsMax bounds proposals waiting to enter raft (default 4096).
-	ProposalsMax int
+	// ProposalsMax and ProposalBytesMax bound proposals waiting to enter raft (defaults 4096 and 64 MiB).
+	ProposalsMax     int
+	ProposalBytesMax int
+	// MessagesMax bounds messages from the network waiting to be handled (default 4096).
+	MessagesMax int
+}
+
+// withDefaults checks the required fields and fills the others.
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.ID == 0:
+		return c, errors.New("raft: config: no member id")
+	case c.TickInterval <= 0:
+		return c, errors.New("raft: config: the tick interval is not positive")
+	case c.ElectionTicks < 2:
+		return c, errors.New("raft: config: an election timeout needs at least two ticks")
+	case c.Log == nil, c.StateMachine == nil, c.Send == nil:
+		return c, errors.New("raft: config: log, state machine or network is missing")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&c.MessageBytesMax, 1<<20)
+	setDefault(&c.InflightMax, 512)
+	setDefault(&c.InflightBytesMax, 64<<20)
+	setDefault(&c.ApplyingBytesMax, 16<<20)
+	setDefault(&c.UncommittedBytesMax, 256<<20)
+	setDefault(&c.ProposalsMax, 4096)
+	setDefault(&c.ProposalBytesMax, 64<<20)
+	setDefault(&c.MessagesMax, 4096)
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
 }

@@ -2,47 +2,231 @@ package raft
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
 
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Node is one member's part in consensus.
-type Node struct{ cfg Config }
+// Node is one member's part in consensus. Make it with NewNode, then Run it; all other methods may be called from any
+// goroutine, but ApplyConfChange only from within StateMachine.Apply.
+type Node struct {
+	cfg            Config
+	readRetryTicks int
+	metrics        *metrics
+
+	// Ways into the raft goroutine; wake is signalled after each use.
+	wake      chan struct{}
+	inbox     mailbox[*raftpb.Message] // from the network
+	local     mailbox[*raftpb.Message] // responses of the log and apply goroutines, and reports of the transport
+	calls     mailbox[*confCall]
+	proposals proposalQueue
+	reads     reads
+
+	// Ways out of it.
+	appends  appendQueue
+	applies  applyQueue
+	status   atomic.Pointer[Status]
+	progress atomic.Pointer[progressMap]
+	changes  changes
+	stopped  chan struct{} // closed when Run returns
+
+	// Owned by the raft goroutine.
+	raw           *etcdraft.RawNode
+	st            Status
+	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
+	stall         stall
+	pending       []proposal // taken from the queue and not yet in raft
+	usedInbox     []*raftpb.Message
+	usedLocal     []*raftpb.Message
+	usedCalls     []*confCall
+}
+
+// confCall asks the raft goroutine to make a configuration change take effect.
+type confCall struct {
+	cc   raftpb.ConfChangeI
+	cs   *raftpb.ConfState
+	done chan struct{}
+}
 
 // NewNode checks the configuration and reads the log; nothing runs before Run.
-func NewNode(c Config) (*Node, error) { return &Node{cfg: c}, nil }
+func NewNode(c Config) (*Node, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	st, err := newStorage(&c)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg:            c,
+		readRetryTicks: max(1, int((readRetry+c.TickInterval-1)/c.TickInterval)),
+		wake:           make(chan struct{}, 1),
+		stopped:        make(chan struct{}),
+		stall:          stall{ticksMax: c.ElectionTicks},
+	}
+	n.inbox.wake, n.local.wake, n.calls.wake, n.reads.wake = n.wake, n.wake, n.wake, n.wake
+	n.proposals = proposalQueue{wake: n.wake, itemsMax: c.ProposalsMax, bytesMax: c.ProposalBytesMax}
+	n.appends.init()
+	n.applies.init()
+	n.changes.init()
+	if n.reads.nonce = c.Nonce; n.reads.nonce == 0 {
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return nil, fmt.Errorf("raft: nonce: %w", err)
+		}
+		n.reads.nonce = binary.BigEndian.Uint64(b[:])
+	}
+	if n.raw, err = newRawNode(&c, st); err != nil {
+		return nil, err
+	}
+	n.st = Status{ID: c.ID, Term: st.hs.GetTerm(), Commit: st.hs.GetCommit(), Applied: c.Applied, State: etcdraft.StateFollower}
+	n.publish()
+	n.publishProgress()
+	if n.metrics, err = newMetrics(c.Registerer, func() float64 { return float64(n.proposals.len()) }); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
 
-// Run runs the node until ctx ends or it fails.
-func (n *Node) Run(ctx context.Context) error { return ErrStopped }
+// newRawNode makes the library's node. It panics on a log it can't begin with.
+func newRawNode(c *Config, st *storage) (raw *etcdraft.RawNode, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrInvariant, r)
+		}
+	}()
+	return etcdraft.NewRawNode(&etcdraft.Config{
+		ID:                        c.ID,
+		ElectionTick:              c.ElectionTicks,
+		HeartbeatTick:             1,
+		Storage:                   st,
+		Applied:                   c.Applied,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             c.MessageBytesMax,
+		MaxCommittedSizePerReady:  c.ApplyingBytesMax,
+		MaxUncommittedEntriesSize: c.UncommittedBytesMax,
+		MaxInflightMsgs:           c.InflightMax,
+		MaxInflightBytes:          c.InflightBytesMax,
+		CheckQuorum:               true,
+		PreVote:                   c.PreVote,
+		StepDownOnRemoval:         true,
+		Logger:                    libraryLogger{c.Logger},
+	})
+}
 
-// Propose queues data for the log. It returns when raft took it, not when it is committed; while there is no leader it
-// waits.
-func (n *Node) Propose(ctx context.Context, data []byte) error { return ErrStopped }
+// Propose queues data for the log. While there is no leader, and while the queue is full, it waits until ctx ends. nil means
+// queued, not committed: raft may still lose it, and what becomes of it the caller learns from Apply.
+func (n *Node) Propose(ctx context.Context, data []byte) error {
+	return n.propose(ctx, proposal{typ: raftpb.EntryNormal, data: data})
+}
 
-// ProposeConfChange queues a change of the configuration.
-func (n *Node) ProposeConfChange(ctx context.Context, cc raftpb.ConfChangeI) error { return ErrStopped }
+// ProposeConfChange queues a change of the configuration, as Propose does. Raft replaces a change by an empty entry when
+// another one is not applied yet.
+func (n *Node) ProposeConfChange(ctx context.Context, cc raftpb.ConfChangeI) error {
+	typ, data, err := raftpb.MarshalConfChange(cc)
+	if err != nil {
+		return fmt.Errorf("raft: encode configuration change: %w", err)
+	}
+	return n.propose(ctx, proposal{typ: typ, data: data})
+}
 
-// ApplyConfChange makes a committed change take effect. Only the state machine's Apply may call it, exactly once for each
-// committed change.
-func (n *Node) ApplyConfChange(cc raftpb.ConfChangeI) *raftpb.ConfState { return nil }
+func (n *Node) propose(ctx context.Context, p proposal) error {
+	select {
+	case <-n.stopped:
+		return ErrStopped
+	default:
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if n.status.Load().Lead != etcdraft.None {
+			return n.proposals.put(ctx, p, n.stopped)
+		}
+		changed := n.changes.wait()
+		if n.status.Load().Lead != etcdraft.None {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		case <-n.stopped:
+			return ErrStopped
+		}
+	}
+}
 
-// ReadIndex returns an index such that a read of the state at or after it is linearizable.
-func (n *Node) ReadIndex(ctx context.Context) (uint64, error) { return 0, ErrStopped }
+// ApplyConfChange makes a committed change take effect and returns the new configuration. Only StateMachine.Apply may call
+// it, exactly once for each committed change (a refused one with no changes in it). When the node fails meanwhile, it
+// does not return: the apply goroutine unwinds, so that nothing is made of a configuration that isn't there.
+func (n *Node) ApplyConfChange(cc raftpb.ConfChangeI) *raftpb.ConfState {
+	call := &confCall{cc: cc, done: make(chan struct{})}
+	n.calls.put(call)
+	<-call.done
+	if call.cs == nil {
+		panic(errUnwind)
+	}
+	return call.cs
+}
 
-// TransferLeader asks for leadership to move to another member.
-func (n *Node) TransferLeader(to uint64) {}
+// TransferLeader asks for leadership to move to another member. Whether it did shows in Status.
+func (n *Node) TransferLeader(to uint64) {
+	n.local.put(&raftpb.Message{Type: raftpb.MsgTransferLeader.Enum(), From: new(to)})
+}
 
-// Step takes a message from the network.
-func (n *Node) Step(ctx context.Context, m *raftpb.Message) error { return ErrStopped }
+// Step takes a message from the network. It doesn't wait: ErrOverloaded means the message was dropped.
+func (n *Node) Step(_ context.Context, m *raftpb.Message) error {
+	if err := validate(n.cfg.ID, m); err != nil {
+		return err
+	}
+	select {
+	case <-n.stopped:
+		return ErrStopped
+	default:
+	}
+	if !n.inbox.putBounded(m, n.cfg.MessagesMax) {
+		return ErrOverloaded
+	}
+	return nil
+}
 
 // ReportUnreachable tells that messages to a member were lost.
-func (n *Node) ReportUnreachable(id uint64) {}
+func (n *Node) ReportUnreachable(id uint64) {
+	n.inbox.putBounded(&raftpb.Message{Type: raftpb.MsgUnreachable.Enum(), From: new(id)}, n.cfg.MessagesMax)
+}
 
 // ReportSnapshot tells whether a snapshot arrived at a member.
-func (n *Node) ReportSnapshot(id uint64, ok bool) {}
+func (n *Node) ReportSnapshot(id uint64, ok bool) {
+	n.local.put(&raftpb.Message{Type: raftpb.MsgSnapStatus.Enum(), From: new(id), Reject: new(!ok)})
+}
 
-// Status returns the newest published view.
-func (n *Node) Status() Status { return Status{} }
+// changes tells waiters that the leader or the role changed.
+type changes struct {
+	mu sync.Mutex
+	c  chan struct{}
+}
 
-// LeaderChanged returns a channel that is closed at the next change of leader or of this member's role.
-func (n *Node) LeaderChanged() <-chan struct{} { return nil }
+func (c *changes) init() { c.c = make(chan struct{}) }
+
+func (c *changes) wait() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.c
+}
+
+func (c *changes) notify() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.c)
+	c.c = make(chan struct{})
+}
+
+// LeaderChanged returns a channel that is closed at the next change of leader or of this member's role. Ask again for the
+// one after; ask first, then look at Status.
+func (n *Node) LeaderChanged() <-chan struct{} { return n.changes.wait() }

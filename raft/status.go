@@ -14,6 +14,40 @@ type Status struct {
 	Applied uint64
 	State   etcdraft.StateType
 
-	// Progress is each member's as the leader knows it; nil on all others.
+	// Progress is each member's as the leader knows it, at most a tick old; nil on all others. It must not be changed.
 	Progress map[uint64]tracker.Progress
+}
+
+type progressMap = map[uint64]tracker.Progress
+
+// Status returns the newest published view.
+func (n *Node) Status() Status {
+	s := *n.status.Load()
+	if s.State == etcdraft.StateLeader {
+		s.Progress = *n.progress.Load()
+	}
+	return s
+}
+
+// publish makes the raft goroutine's view visible if it changed.
+func (n *Node) publish() {
+	if old := n.status.Load(); old != nil && sameView(old, &n.st) {
+		return
+	}
+	st := n.st
+	n.status.Store(&st)
+}
+
+func sameView(a, b *Status) bool {
+	return a.Lead == b.Lead && a.Term == b.Term && a.Commit == b.Commit && a.Applied == b.Applied && a.State == b.State
+}
+
+// publishProgress copies the leader's knowledge of the others.
+func (n *Node) publishProgress() {
+	var m progressMap
+	if n.st.State == etcdraft.StateLeader {
+		m = progressMap{}
+		n.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, pr tracker.Progress) { m[id] = pr })
+	}
+	n.progress.Store(&m)
 }

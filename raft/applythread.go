@@ -1,0 +1,90 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// applyEntriesMax bounds the entries of one Apply call that is merged from several messages.
+const applyEntriesMax = 10_000
+
+// errUnwind ends the apply goroutine from within ApplyConfChange.
+var errUnwind = errors.New("raft: node failed while a configuration change was applied")
+
+// applyItem is work for the apply goroutine: committed entries, or a snapshot to install.
+type applyItem struct {
+	entries *raftpb.Message
+
+	snapshot *raftpb.Snapshot
+	done     chan struct{} // closed when the snapshot is installed
+}
+
+// applyQueue holds what the apply goroutine shall do, in order, bounded by Config.ApplyingBytesMax.
+type applyQueue struct {
+	mailbox[applyItem]
+	news chan struct{}
+}
+
+func (q *applyQueue) init() {
+	q.news = make(chan struct{}, 1)
+	q.wake = q.news
+}
+
+// runApply is the apply goroutine.
+func (n *Node) runApply(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r != errUnwind { //nolint:errorlint // this very value
+				panic(r)
+			}
+			err = errUnwind
+		}
+	}()
+	var used []applyItem
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.applies.news:
+		}
+		used = n.applies.take(used)
+		for rest := used; len(rest) > 0 && ctx.Err() == nil; {
+			count, err := n.applySome(rest)
+			if err != nil {
+				return err
+			}
+			rest = rest[count:]
+		}
+	}
+}
+
+// applySome installs a snapshot, or applies the entries of as many items as fit into one call.
+func (n *Node) applySome(items []applyItem) (count int, err error) {
+	if snap := items[0].snapshot; snap != nil {
+		if err := n.cfg.StateMachine.InstallSnapshot(snap); err != nil {
+			return 0, fmt.Errorf("raft: install snapshot %d: %w", snap.GetMetadata().GetIndex(), err)
+		}
+		close(items[0].done)
+		return 1, nil
+	}
+	entries := items[0].entries.GetEntries()
+	count = 1
+	for count < len(items) && items[count].snapshot == nil && len(entries) < applyEntriesMax {
+		if count == 1 {
+			entries = append([]*raftpb.Entry(nil), entries...)
+		}
+		entries = append(entries, items[count].entries.GetEntries()...)
+		count++
+	}
+	if err := n.cfg.StateMachine.Apply(entries); err != nil {
+		return 0, fmt.Errorf("raft: apply entries %d to %d: %w",
+			entries[0].GetIndex(), entries[len(entries)-1].GetIndex(), err)
+	}
+	for _, item := range items[:count] {
+		n.local.put(item.entries.GetResponses()...)
+	}
+	return count, nil
+}

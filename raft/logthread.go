@@ -1,0 +1,182 @@
+package raft
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// appendQueue holds what the log goroutine shall write, in order. It needs no bound: raft's flow control and the hold on
+// proposals bound it.
+type appendQueue struct {
+	mailbox[*raftpb.Message]
+	news chan struct{}
+	sent atomic.Uint64 // messages handed out
+	done atomic.Uint64 // messages written
+}
+
+func (q *appendQueue) init() {
+	q.news = make(chan struct{}, 1)
+	q.wake = q.news
+}
+
+func (q *appendQueue) put(m *raftpb.Message) {
+	q.sent.Add(1)
+	q.mailbox.put(m)
+}
+
+// logWrite is one write to the log: several messages' entries and their newest hard state.
+type logWrite struct {
+	hs      *raftpb.HardState
+	entries []*raftpb.Entry
+	owned   bool // entries is ours to change, not a message's
+	sync    bool // responses wait for it
+}
+
+// add merges a message. Entries replace what they conflict with, as in the log itself.
+func (w *logWrite) add(m *raftpb.Message) {
+	hs := &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+	if !etcdraft.IsEmptyHardState(hs) {
+		w.hs = hs
+	}
+	if len(m.GetResponses()) > 0 {
+		w.sync = true
+	}
+	es := m.GetEntries()
+	if len(es) == 0 {
+		return
+	}
+	if len(w.entries) == 0 {
+		w.entries = es
+		return
+	}
+	if !w.owned {
+		w.entries, w.owned = append([]*raftpb.Entry(nil), w.entries...), true
+	}
+	first, next := w.entries[0].GetIndex(), es[0].GetIndex()
+	if next <= first {
+		w.entries = append(w.entries[:0], es...)
+		return
+	}
+	w.entries = append(w.entries[:min(next-first, uint64(len(w.entries)))], es...)
+}
+
+// runLog is the log goroutine: everything that waits becomes one synced write.
+func (n *Node) runLog(ctx context.Context) error {
+	w := &logWriter{n: n, ctx: ctx}
+	var used []*raftpb.Message
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.appends.news:
+		}
+		used = n.appends.take(used)
+		if err := w.write(used); err != nil {
+			return fmt.Errorf("raft: write log: %w", err)
+		}
+	}
+}
+
+// logWriter is the log goroutine's state.
+type logWriter struct {
+	n   *Node
+	ctx context.Context
+
+	unsynced   bool   // entries, a term or a vote were written without a sync
+	term, vote uint64 // as of the newest write
+}
+
+// write writes ms in as few writes as possible and delivers the responses after each, in order. A snapshot is a write of
+// its own: what came before it must be in the log, what comes after it follows the snapshot.
+func (w *logWriter) write(ms []*raftpb.Message) error {
+	for len(ms) > 0 {
+		var lw logWrite
+		count := 0
+		for _, m := range ms {
+			if m.GetSnapshot() != nil {
+				if count > 0 {
+					break
+				}
+				if err := w.install(m); err != nil {
+					return err
+				}
+			}
+			lw.add(m)
+			count++
+		}
+		if err := w.append(&lw); err != nil {
+			return err
+		}
+		w.deliver(ms[:count])
+		ms = ms[count:]
+	}
+	return nil
+}
+
+// append writes to the log. It syncs when a response attests to something that is not durable yet; a commit index alone
+// need not be.
+func (w *logWriter) append(lw *logWrite) error {
+	if len(lw.entries) > 0 {
+		w.unsynced = true
+	}
+	if lw.hs != nil && (lw.hs.GetTerm() != w.term || lw.hs.GetVote() != w.vote) {
+		w.unsynced = true
+		w.term, w.vote = lw.hs.GetTerm(), lw.hs.GetVote()
+	}
+	sync := lw.sync && w.unsynced
+	if lw.hs == nil && len(lw.entries) == 0 && !sync {
+		return nil
+	}
+	if err := w.n.cfg.Log.Append(lw.hs, lw.entries, sync); err != nil {
+		return err
+	}
+	if sync {
+		w.unsynced = false
+	}
+	return nil
+}
+
+// install lets the apply goroutine install a snapshot, after everything it was given before, and then empties the log.
+// In this order: a state newer than the log can be recognized at the next start, the reverse would be a hole.
+func (w *logWriter) install(m *raftpb.Message) error {
+	snap := m.GetSnapshot()
+	installed := make(chan struct{})
+	w.n.applies.put(applyItem{snapshot: snap, done: installed})
+	select {
+	case <-installed:
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx) // not nil: the responses must not leave
+	}
+	hs := &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+	if etcdraft.IsEmptyHardState(hs) {
+		hs = nil
+	}
+	if err := w.n.cfg.Log.Reset(snap.GetMetadata(), hs); err != nil {
+		return err
+	}
+	w.unsynced = false
+	return nil
+}
+
+// deliver sends the responses: to this member's own raft goroutine, or over the network.
+func (w *logWriter) deliver(ms []*raftpb.Message) {
+	var local, remote []*raftpb.Message
+	for _, m := range ms {
+		for _, r := range m.GetResponses() {
+			if r.GetTo() == w.n.cfg.ID {
+				local = append(local, r)
+			} else {
+				remote = append(remote, r)
+			}
+		}
+	}
+	if len(remote) > 0 {
+		w.n.cfg.Send(remote)
+	}
+	w.n.appends.done.Add(uint64(len(ms)))
+	w.n.local.put(local...)
+}

@@ -1,0 +1,330 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+)
+
+const (
+	// appendsInFlightMax holds proposals back while so many rounds are on their way to the log: one in its sync, one
+	// that waits for it. More would make batches smaller, not the wait shorter.
+	appendsInFlightMax = 2
+
+	// batchBytesMax bounds the entries that enter raft in one message.
+	batchBytesMax = 4 << 20
+)
+
+// Run runs the node until ctx ends (it returns nil) or something fails. It owns the library's node; the log goroutine and
+// the apply goroutine run beside it. All three have ended when it returns. Call it once.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	var threads sync.WaitGroup
+	run := func(f func(context.Context) error) {
+		threads.Go(func() {
+			if err := f(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	run(n.runLog)
+	run(n.runApply)
+	err := n.loop(ctx)
+	cancel(err)
+
+	ended := make(chan struct{})
+	go func() {
+		threads.Wait()
+		close(ended)
+	}()
+	n.serveUntil(ended, err)
+	close(n.stopped)
+	n.changes.notify()
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// loop is the raft goroutine. It waits for nothing but news.
+func (n *Node) loop(ctx context.Context) (err error) {
+	defer n.recoverInvariant(&err)
+	ticks := n.cfg.Ticks
+	if ticks == nil {
+		t := time.NewTicker(n.cfg.TickInterval)
+		defer t.Stop()
+		ticks = t.C
+	}
+	n.begin()
+	for {
+		n.stepLocal()
+		n.stepInbox()
+		n.stepProposals()
+		n.stepReads()
+		n.handleReady()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks:
+			n.tick()
+		case <-n.wake:
+		}
+	}
+}
+
+// begin shortens the wait for the first leader.
+func (n *Node) begin() {
+	n.campaignAlone()
+	if n.cfg.AdvanceTicks {
+		for range n.cfg.ElectionTicks - 1 {
+			n.raw.Tick()
+		}
+	}
+}
+
+// campaignAlone makes the only voter leader without waiting for an election timeout.
+func (n *Node) campaignAlone() {
+	if n.st.Lead != etcdraft.None || n.st.State != etcdraft.StateFollower || n.stall.stalled() {
+		return
+	}
+	voters, me := 0, false
+	n.raw.WithProgress(func(id uint64, typ etcdraft.ProgressType, _ tracker.Progress) {
+		if typ == etcdraft.ProgressTypePeer {
+			voters++
+			me = me || id == n.cfg.ID
+		}
+	})
+	if voters != 1 || !me {
+		return
+	}
+	if err := n.raw.Campaign(); err != nil {
+		n.cfg.Logger.Warn("could not campaign", "member_id", n.cfg.ID, "error", err)
+	}
+}
+
+// recoverInvariant turns the library's panic into an error.
+func (n *Node) recoverInvariant(err *error) {
+	if r := recover(); r != nil {
+		n.cfg.Logger.Error("raft failed", "member_id", n.cfg.ID, "error", r, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("%w: %v", ErrInvariant, r)
+	}
+}
+
+// serveUntil answers the apply goroutine while it finishes what it is at. After a failure there is no answer any more.
+func (n *Node) serveUntil(ended <-chan struct{}, failed error) {
+	for {
+		if failed == nil {
+			failed = func() (err error) {
+				defer n.recoverInvariant(&err)
+				n.stepCalls()
+				return nil
+			}()
+		}
+		if failed != nil {
+			for _, call := range n.calls.take(nil) {
+				close(call.done)
+			}
+		}
+		select {
+		case <-n.wake:
+		case <-ended:
+			return
+		}
+	}
+}
+
+// stepCalls makes configuration changes take effect.
+func (n *Node) stepCalls() {
+	n.usedCalls = n.calls.take(n.usedCalls)
+	for _, call := range n.usedCalls {
+		func() {
+			defer close(call.done) // also when the library panics
+			call.cs = n.raw.ApplyConfChange(call.cc)
+		}()
+	}
+}
+
+// stepLocal handles what this member's own parts report. Configuration changes come first: the response of the entries
+// they were in is queued after them.
+func (n *Node) stepLocal() {
+	n.stepCalls()
+	n.usedLocal = n.local.take(n.usedLocal)
+	for _, m := range n.usedLocal {
+		switch m.GetType() {
+		case raftpb.MsgTransferLeader:
+			n.raw.TransferLeader(m.GetFrom())
+		case raftpb.MsgSnapStatus:
+			status := etcdraft.SnapshotFinish
+			if m.GetReject() {
+				status = etcdraft.SnapshotFailure
+			}
+			n.raw.ReportSnapshot(m.GetFrom(), status)
+		default:
+			n.noteApplied(m)
+			n.step(m)
+		}
+	}
+	if len(n.usedLocal) > 0 {
+		n.campaignAlone() // the configuration may just have been applied
+	}
+}
+
+// noteApplied keeps the applied index of the published view.
+func (n *Node) noteApplied(m *raftpb.Message) {
+	if m.GetType() == raftpb.MsgStorageApplyResp {
+		if es := m.GetEntries(); len(es) > 0 {
+			n.st.Applied = max(n.st.Applied, es[len(es)-1].GetIndex())
+		}
+	}
+	if m.GetType() == raftpb.MsgStorageAppendResp && m.GetSnapshot() != nil {
+		n.st.Applied = max(n.st.Applied, m.GetSnapshot().GetMetadata().GetIndex())
+	}
+}
+
+// stepInbox handles messages from the network.
+func (n *Node) stepInbox() {
+	n.usedInbox = n.inbox.take(n.usedInbox)
+	for _, m := range n.usedInbox {
+		switch {
+		case m.GetType() == raftpb.MsgUnreachable:
+			n.raw.ReportUnreachable(m.GetFrom())
+		case m.GetType() == raftpb.MsgTimeoutNow && n.stall.stalled():
+			// It would win with the others' votes and could not lead.
+		default:
+			n.step(m)
+		}
+	}
+}
+
+func (n *Node) step(m *raftpb.Message) {
+	err := n.raw.Step(m)
+	if err != nil && !errors.Is(err, etcdraft.ErrStepPeerNotFound) && !errors.Is(err, etcdraft.ErrProposalDropped) {
+		n.cfg.Logger.Warn("raft refused a message", "member_id", n.cfg.ID, "type", m.GetType().String(), "from", m.GetFrom(), "error", err)
+	}
+}
+
+// stepProposals lets queued proposals enter raft as one message.
+func (n *Node) stepProposals() {
+	if n.st.Lead == etcdraft.None {
+		return
+	}
+	if n.st.State == etcdraft.StateLeader && n.appends.sent.Load()-n.appends.done.Load() >= appendsInFlightMax {
+		return // the log goroutine wakes us
+	}
+	if len(n.pending) == 0 {
+		n.pending = n.proposals.take(n.pending)
+	}
+	taken, entries := batch(n.pending)
+	if len(entries) > 0 {
+		err := n.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(n.cfg.ID), Entries: entries})
+		if err != nil {
+			return // no leader after all, a transfer, or too much uncommitted: they wait
+		}
+	}
+	clear(n.pending[:taken])
+	if n.pending = n.pending[taken:]; len(n.pending) > 0 {
+		signal(n.wake)
+	}
+}
+
+// batch makes entries of the first proposals; taken counts them.
+func batch(ps []proposal) (taken int, entries []*raftpb.Entry) {
+	size := 0
+	for _, p := range ps {
+		if size += len(p.data); size > batchBytesMax && taken > 0 {
+			break
+		}
+		taken++
+	}
+	entries = make([]*raftpb.Entry, taken)
+	for i, p := range ps[:taken] {
+		entries[i] = &raftpb.Entry{Data: p.data}
+		if p.typ != raftpb.EntryNormal {
+			entries[i].Type = p.typ.Enum()
+		}
+	}
+	return taken, entries
+}
+
+// handleReady carries out what the library wants: messages leave first, then log and state machine get their work.
+func (n *Node) handleReady() {
+	if !n.raw.HasReady() {
+		n.publish()
+		return
+	}
+	rd := n.raw.Ready()
+	var toLog, toApply *raftpb.Message
+	out := make([]*raftpb.Message, 0, len(rd.Messages))
+	for _, m := range rd.Messages {
+		switch m.GetTo() {
+		case etcdraft.LocalAppendThread:
+			toLog = m
+		case etcdraft.LocalApplyThread:
+			toApply = m
+		default:
+			out = append(out, m)
+		}
+	}
+	if len(out) > 0 {
+		n.cfg.Send(out)
+	}
+	if toLog != nil {
+		n.appends.put(toLog)
+	}
+	n.noteReady(&rd, toApply)
+	if toApply != nil {
+		n.applies.put(applyItem{entries: toApply})
+	}
+	n.publish()
+	for _, state := range rd.ReadStates {
+		n.reads.answer(state)
+	}
+	n.stepReads()
+	if n.raw.HasReady() {
+		signal(n.wake)
+	}
+}
+
+// noteReady updates the published view.
+func (n *Node) noteReady(rd *etcdraft.Ready, toApply *raftpb.Message) {
+	if rd.HardState != nil && !etcdraft.IsEmptyHardState(rd.HardState) {
+		n.st.Term, n.st.Commit = rd.HardState.GetTerm(), rd.HardState.GetCommit()
+		n.metrics.committed.Set(float64(n.st.Commit))
+	}
+	if es := toApply.GetEntries(); len(es) > 0 {
+		n.committedTerm = max(n.committedTerm, es[len(es)-1].GetTerm())
+	}
+	if rd.SoftState == nil {
+		return
+	}
+	if lead := rd.SoftState.Lead; lead != n.st.Lead && lead != etcdraft.None {
+		n.metrics.leaderChanges.Inc()
+	}
+	n.st.Lead, n.st.State = rd.SoftState.Lead, rd.SoftState.RaftState
+	n.metrics.hasLeader.Set(gauge(n.st.Lead != etcdraft.None))
+	n.metrics.isLeader.Set(gauge(n.st.State == etcdraft.StateLeader))
+	n.reads.ticks = n.readRetryTicks // a round that the old leader had is lost
+	n.publish()
+	n.publishProgress()
+	n.changes.notify()
+	signal(n.wake) // proposals and readers may have waited for a leader
+}
+
+func gauge(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,52 @@
+package raft
+
+import "sync"
+
+// mailbox is a queue of many producers and one consumer that takes everything at once. It has no bound of its own: what
+// goes through it is bounded by raft's flow control, or by the producer.
+type mailbox[T any] struct {
+	wake chan<- struct{} // capacity 1, the consumer waits on its other end
+
+	mu    sync.Mutex
+	items []T
+}
+
+// put adds an item and wakes the consumer.
+func (b *mailbox[T]) put(items ...T) {
+	b.mu.Lock()
+	b.items = append(b.items, items...)
+	b.mu.Unlock()
+	signal(b.wake)
+}
+
+// putBounded is put, unless limit items are waiting already.
+func (b *mailbox[T]) putBounded(item T, limit int) bool {
+	b.mu.Lock()
+	full := len(b.items) >= limit
+	if !full {
+		b.items = append(b.items, item)
+	}
+	b.mu.Unlock()
+	if !full {
+		signal(b.wake)
+	}
+	return !full
+}
+
+// take returns all items. used is the slice of an earlier take, which is emptied and becomes the next queue.
+func (b *mailbox[T]) take(used []T) []T {
+	clear(used)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	items := b.items
+	b.items = used[:0]
+	return items
+}
+
+// signal wakes the one who waits on c, or the next one to wait.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,47 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics have etcd's names.
+type metrics struct {
+	hasLeader     prometheus.Gauge
+	isLeader      prometheus.Gauge
+	leaderChanges prometheus.Counter
+	committed     prometheus.Gauge
+	pending       prometheus.GaugeFunc
+	stalls        prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, error) {
+	opts := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: "etcd", Subsystem: "server", Name: name, Help: help}
+	}
+	m := &metrics{
+		hasLeader: prometheus.NewGauge(prometheus.GaugeOpts(opts("has_leader",
+			"Whether or not a leader exists. 1 is existence, 0 is not."))),
+		isLeader: prometheus.NewGauge(prometheus.GaugeOpts(opts("is_leader",
+			"Whether or not this member is a leader. 1 if is, 0 otherwise."))),
+		leaderChanges: prometheus.NewCounter(prometheus.CounterOpts(opts("leader_changes_seen_total",
+			"The number of leader changes seen."))),
+		committed: prometheus.NewGauge(prometheus.GaugeOpts(opts("proposals_committed_total",
+			"The total number of consensus proposals committed."))),
+		pending: prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("proposals_queued",
+			"The number of proposals that have not entered raft yet.")), pending),
+		stalls: prometheus.NewCounter(prometheus.CounterOpts(opts("log_stalls_total",
+			"The number of times an append to the log took longer than an election timeout."))),
+	}
+	if r == nil {
+		return m, nil
+	}
+	err := errors.Join(r.Register(m.hasLeader), r.Register(m.isLeader), r.Register(m.leaderChanges),
+		r.Register(m.committed), r.Register(m.pending), r.Register(m.stalls))
+	if err != nil {
+		return nil, fmt.Errorf("raft: register metrics: %w", err)
+	}
+	return m, nil
+}

@@ -1,0 +1,83 @@
+package raft
+
+import (
+	"context"
+	"sync"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// proposal is one entry on its way into raft.
+type proposal struct {
+	typ  raftpb.EntryType
+	data []byte
+}
+
+// proposalQueue holds proposals until the raft goroutine takes them, bounded by number and bytes.
+type proposalQueue struct {
+	wake     chan<- struct{}
+	itemsMax int
+	bytesMax int
+
+	mu    sync.Mutex
+	items []proposal
+	bytes int
+	room  chan struct{} // closed when the queue was emptied; nil when nobody waits for it
+}
+
+// put queues p; when there is no room it waits for it.
+func (q *proposalQueue) put(ctx context.Context, p proposal, stopped <-chan struct{}) error {
+	if len(p.data) > q.bytesMax {
+		return ErrProposalDropped
+	}
+	for {
+		room := q.tryPut(p)
+		if room == nil {
+			signal(q.wake)
+			return nil
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-stopped:
+			return ErrStopped
+		}
+	}
+}
+
+// tryPut queues p, or returns what to wait for.
+func (q *proposalQueue) tryPut(p proposal) (room <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.items) >= q.itemsMax || q.bytes+len(p.data) > q.bytesMax {
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		return q.room
+	}
+	q.items = append(q.items, p)
+	q.bytes += len(p.data)
+	return nil
+}
+
+// take empties the queue; used is the slice of an earlier take.
+func (q *proposalQueue) take(used []proposal) []proposal {
+	clear(used)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items := q.items
+	q.items, q.bytes = used[:0], 0
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+	return items
+}
+
+// len is the number of proposals that wait.
+func (q *proposalQueue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}

@@ -1,0 +1,117 @@
+package raft
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+)
+
+// readRetry is how long a round may take before it is started again: its messages may be lost.
+const readRetry = 500 * time.Millisecond
+
+// readRound is what readers wait for together: one exchange of heartbeats answers them all.
+type readRound struct {
+	done  chan struct{} // closed when index is set
+	index uint64
+}
+
+// reads gathers readers into rounds. A reader joins the round that has not begun yet, so it never gets an index that was
+// taken before it asked.
+type reads struct {
+	wake chan<- struct{}
+
+	mu   sync.Mutex
+	next *readRound // readers whose round has not begun; nil when there are none
+
+	// Owned by the raft goroutine.
+	nonce    uint64       // makes contexts of this run differ from those of an earlier one, whose answers may still arrive
+	sequence uint64       // counts rounds
+	inFlight []*readRound // answered by the context of sequence
+	ticks    int          // since the round began
+}
+
+// join returns the round the caller shall wait for.
+func (r *reads) join() *readRound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == nil {
+		r.next = &readRound{done: make(chan struct{})}
+		signal(r.wake)
+	}
+	return r.next
+}
+
+// takeNext returns the readers that came since the last round began, nil when there are none.
+func (r *reads) takeNext() *readRound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	round := r.next
+	r.next = nil
+	return round
+}
+
+// begin starts a round for everybody who waits and returns its context, nil when nobody does.
+func (r *reads) begin() []byte {
+	if next := r.takeNext(); next != nil {
+		r.inFlight = append(r.inFlight, next)
+	}
+	if len(r.inFlight) == 0 {
+		return nil
+	}
+	r.sequence++
+	r.ticks = 0
+	return r.context()
+}
+
+// context names the round in flight.
+func (r *reads) context() []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), r.nonce)
+	return binary.BigEndian.AppendUint64(b, r.sequence)
+}
+
+// answer ends the round in flight if state belongs to it.
+func (r *reads) answer(state etcdraft.ReadState) {
+	if len(r.inFlight) == 0 || string(state.RequestCtx) != string(r.context()) {
+		return // of a round that was started again since
+	}
+	for i, round := range r.inFlight {
+		round.index = state.Index
+		close(round.done)
+		r.inFlight[i] = nil
+	}
+	r.inFlight = r.inFlight[:0]
+}
+
+// ReadIndex returns an index such that a read of the state at or after it is linearizable: the state must be applied up to
+// it first. It waits, also while there is no leader, until ctx ends.
+func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
+	round := n.reads.join()
+	select {
+	case <-round.done:
+		return round.index, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-n.stopped:
+		return 0, ErrStopped
+	}
+}
+
+// stepReads begins a round when readers wait, none is in flight (or it takes too long), and somebody can answer.
+//
+// NB: the library postpones rounds of a leader that has committed nothing in its term, but not for a cluster of one. There
+// the commit index is whatever the log happened to record before the restart, and acknowledged entries may be above it.
+func (n *Node) stepReads() {
+	r := &n.reads
+	if len(r.inFlight) > 0 && r.ticks < n.readRetryTicks {
+		return
+	}
+	if n.st.Lead == etcdraft.None || (n.st.State == etcdraft.StateLeader && n.committedTerm != n.st.Term) {
+		return
+	}
+	if ctx := r.begin(); ctx != nil {
+		n.raw.ReadIndex(ctx)
+	}
+}
