@@ -1,0 +1,31 @@
+package replica
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/petcd/petcd/server/config"
+)
+
+// Config is what a Replica is made of. Member is required.
+type Config struct {
+	// Member is what the operator asked for.
+	Member config.Config
+	// Leases is told of changes of the lease table; nil means nobody.
+	Leases LeaseObserver
+	// Logger receives the replica's messages and those of everything below it; nil discards them.
+	Logger *slog.Logger
+	// Registerer receives the metrics; nil means none.
+	Registerer prometheus.Registerer
+
+	// FS is the file system, nil the real one. The lock against a second process is taken on the real one only.
+	FS vfs.FS
+	// Dial opens connections to peers, nil net.Dialer's way. Tests cut the network here.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Filter, when set, is asked for every message between members: false drops it. Tests cut single links with it.
+	Filter func(from, to uint64) bool
+}

@@ -1,0 +1,130 @@
+package replica
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// dataDir is where a member keeps everything: below member/, the log in log/ and the state in state/. The file installing
+// beside them names the index of a snapshot whose installation began: should the state turn out to be ahead of the log,
+// that explains it.
+type dataDir struct {
+	fs            vfs.FS
+	member        string
+	logDir, state string
+	lock          io.Closer
+}
+
+// openDataDir makes the data directory if it is new, and locks it against a second process. It refuses, before it touches
+// anything, one that a real etcd wrote.
+func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
+	d := &dataDir{fs: fs, member: fs.PathJoin(dir, "member")}
+	d.state = fs.PathJoin(d.member, "state")
+	d.logDir = fs.PathJoin(d.member, "log")
+	if walDir != "" {
+		d.logDir = walDir
+	}
+	for _, theirs := range []string{"snap", "wal"} {
+		if _, err := fs.Stat(fs.PathJoin(d.member, theirs)); err == nil {
+			return nil, fmt.Errorf("%w: %s was written by etcd; take a snapshot there and restore it with etcdutl", ErrForeign, dir)
+		}
+	}
+	if names, err := fs.List(d.logDir); err == nil {
+		for _, name := range names {
+			if strings.HasSuffix(name, ".wal") {
+				return nil, fmt.Errorf("%w: %s holds etcd's write-ahead log", ErrForeign, d.logDir)
+			}
+		}
+	}
+	for _, made := range []string{dir, d.member} {
+		if err := makeDir(fs, made); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := fs.Lock(fs.PathJoin(d.member, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrLocked, dir, err)
+	}
+	d.lock = lock
+	return d, nil
+}
+
+// makeDir makes a directory that only its owner may enter, and makes its name durable. An existing one keeps its mode.
+func makeDir(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("replica: make data directory: %w", err)
+	}
+	return syncDir(fs, filepath.Dir(dir))
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	f, err := fs.OpenDir(dir)
+	if err != nil {
+		return fmt.Errorf("replica: sync directory: %w", err)
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// hasLog tells whether a log was ever begun here.
+func (d *dataDir) hasLog() bool {
+	names, err := d.fs.List(d.logDir)
+	return err == nil && len(names) > 0
+}
+
+func (d *dataDir) installPath() string { return d.fs.PathJoin(d.member, "installing") }
+
+// beginInstall notes durably that a snapshot of index is about to be installed.
+func (d *dataDir) beginInstall(index uint64) error {
+	f, err := d.fs.Create(d.installPath(), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return fmt.Errorf("replica: note snapshot installation: %w", err)
+	}
+	_, err = f.Write([]byte(strconv.FormatUint(index, 10)))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("replica: note snapshot installation: %w", err)
+	}
+	return syncDir(d.fs, d.member)
+}
+
+// installing returns the index of the last snapshot whose installation began, 0 when there was none.
+func (d *dataDir) installing() (uint64, error) {
+	f, err := d.fs.Open(d.installPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("replica: read note of snapshot installation: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	if err != nil {
+		return 0, fmt.Errorf("replica: read note of snapshot installation: %w", err)
+	}
+	index, err := strconv.ParseUint(string(b), 10, 64)
+	if err != nil {
+		return 0, nil // torn: the installation never began
+	}
+	return index, nil
+}
+
+func (d *dataDir) close() error { return d.lock.Close() }
+
+// identity is what the log's metadata says of its owner, as JSON. Founders are the first members of a new cluster, whose
+// additions are the log's first entries. Peers are those that a joining member knew at first, until the log tells it more.
+type identity struct {
+	MemberID  uint64          `json:"member_id"`
+	ClusterID uint64          `json:"cluster_id"`
+	Founders  json.RawMessage `json:"founders,omitempty"`
+	Peers     json.RawMessage `json:"peers,omitempty"`
+}

@@ -1,0 +1,45 @@
+package replica
+
+import "github.com/petcd/petcd/server/membership"
+
+// follow makes the connections what a change of members says.
+func (r *Replica) follow(e membership.Effect) {
+	m := e.Member
+	local := m.ID == r.cluster.LocalID()
+	switch e.Kind {
+	case membership.Added:
+		if !local {
+			r.transport.AddPeer(m.ID, m.PeerURLs)
+		}
+		r.logMember("added member", m)
+	case membership.Promoted:
+		r.logMember("promote member", m)
+	case membership.Updated:
+		if !local {
+			r.transport.UpdatePeer(m.ID, m.PeerURLs)
+		}
+		r.logMember("updated member", m)
+	case membership.Removed:
+		r.logMember("removed member", m)
+		if local {
+			r.fail(ErrRemoved)
+			return
+		}
+		r.transport.RemovePeer(m.ID)
+	}
+}
+
+func (r *Replica) logMember(message string, m *membership.Member) {
+	r.logger.Info(message, "cluster_id", hexID(r.cluster.ID()), "local_member_id", hexID(r.cluster.LocalID()),
+		"member_id", hexID(m.ID), "peer_urls", m.PeerURLs, "is_learner", m.IsLearner)
+}
+
+// connectAll makes the connections those of the members there are now, after opening and after a snapshot.
+func (r *Replica) connectAll() {
+	r.transport.RemoveAllPeers()
+	for _, m := range r.cluster.Members() {
+		if m.ID != r.cluster.LocalID() {
+			r.transport.AddPeer(m.ID, m.PeerURLs)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package replica
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+)
+
+// leadership remembers when this member last learned of a new leader, to tell why a request timed out.
+type leadership struct {
+	mu        sync.Mutex
+	electedAt time.Time
+	lostFor   time.Duration // how long before its election the old leader was lost at most
+}
+
+// elected returns when the present leader was seen first, and the earliest time its predecessor may have been lost.
+func (l *leadership) elected() (elected, lost time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.electedAt, l.electedAt.Add(-l.lostFor)
+}
+
+// watchLeader follows changes of leader until ctx ends.
+func (r *Replica) watchLeader(ctx context.Context) {
+	var last uint64
+	for {
+		changed := r.node.LeaderChanged()
+		s := r.node.Status()
+		if s.Lead != last {
+			if s.Lead != 0 {
+				r.leader.mu.Lock()
+				r.leader.electedAt = time.Now()
+				r.leader.mu.Unlock()
+			}
+			last = s.Lead
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *Replica) isLeader() bool { return r.node.Status().State == etcdraft.StateLeader }
+
+// LeaderChanged returns a channel that is closed at the next change of leader or of this member's role.
+func (r *Replica) LeaderChanged() <-chan struct{} { return r.node.LeaderChanged() }
+
+// MoveLeader hands leadership to another voter and waits until it took over. Only the leader can.
+func (r *Replica) MoveLeader(ctx context.Context, to uint64) error {
+	if !r.isLeader() {
+		return ErrNotLeader
+	}
+	if m := r.cluster.Member(to); m == nil || m.IsLearner {
+		return ErrBadTransferee
+	}
+	tctx, cancel := context.WithTimeout(ctx, r.cfg.Member.ElectionTimeout+transferExtra)
+	defer cancel()
+	r.logger.Info("leadership transfer starting", "current_leader_member_id", hexID(r.cluster.LocalID()), "transferee_member_id", hexID(to))
+	r.node.TransferLeader(to)
+	for {
+		changed := r.node.LeaderChanged()
+		if r.node.Status().Lead == to {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-tctx.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return ErrTimeoutLeaderTransfer
+		case <-r.stopped:
+			return ErrStopped
+		}
+	}
+}
+
+// transferExtra is what a transfer may take beyond one election timeout, after which raft gives it up.
+const transferExtra = 500 * time.Millisecond
+
+// waitLeader returns the id of the leader, waiting for one within ctx.
+func (r *Replica) waitLeader(ctx context.Context) (uint64, error) {
+	for {
+		changed := r.node.LeaderChanged()
+		if lead := r.node.Status().Lead; lead != 0 && r.cluster.Member(lead) != nil {
+			return lead, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return 0, ErrNoLeader
+		case <-r.stopped:
+			return 0, ErrStopped
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package replica
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/petcd/petcd/server/membership"
+)
+
+// metrics are the replica's, by etcd's names; those of elections and commits are package raft's. Gauges of what is known
+// anyway are read when they are scraped.
+type metrics struct {
+	pending atomic.Int64
+
+	failed, slowReads, failedReads prometheus.Counter
+	promoteSucceeded               prometheus.Counter
+	promoteFailed                  *prometheus.CounterVec
+	slowApplies                    prometheus.Counter
+}
+
+func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "server", Name: name, Help: help})
+		register(reg, c)
+		return c
+	}
+	gauge := func(name, help string, f func() float64) {
+		register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "server", Name: name, Help: help}, f))
+	}
+	m := &metrics{
+		failed:           counter("proposals_failed_total", "The total number of failed proposals seen."),
+		slowReads:        counter("slow_read_indexes_total", "The total number of pending read indexes not in sync with leader's or timed out read index requests."),
+		failedReads:      counter("read_indexes_failed_total", "The total number of failed read indexes seen."),
+		slowApplies:      counter("slow_apply_total", "The total number of slow apply requests (likely overloaded from slow disk)."),
+		promoteSucceeded: counter("learner_promote_successes", "The total number of successful learner promotions while this member is leader."),
+		promoteFailed: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "server", Name: "learner_promote_failures",
+			Help: "The total number of failed learner promotions (likely learner not ready) while this member is leader."}, []string{"Reason"}),
+	}
+	register(reg, m.promoteFailed)
+	gauge("is_learner", "Whether or not this member is a learner. 1 if is, 0 otherwise.", func() float64 { return truth(r.cluster.IsLocalLearner()) })
+	gauge("proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(m.pending.Load()) })
+	gauge("quota_backend_bytes", "Current backend storage quota size in bytes.", func() float64 { return float64(r.quota.max) })
+	gauge("proposals_applied_total", "The total number of consensus proposals applied.", func() float64 { return float64(r.applied.index.Load()) })
+
+	id := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "server", Name: "id",
+		Help: "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID."}, []string{"server_id"})
+	id.WithLabelValues(membership.IDString(r.cluster.LocalID())).Set(1)
+	register(reg, id)
+	register(reg, clusterVersion{r.cluster})
+	return m
+}
+
+// register adds c to reg, if there is one.
+func register(reg prometheus.Registerer, c prometheus.Collector) {
+	if reg != nil {
+		reg.MustRegister(c)
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// clusterVersion is the gauge etcd_cluster_version: 1 for the version of now.
+type clusterVersion struct{ c *membership.Cluster }
+
+var clusterVersionDesc = prometheus.NewDesc("etcd_cluster_version", "Running version. 1 for 'cluster_version' label with current cluster version.",
+	[]string{"cluster_version"}, nil)
+
+// Describe is prometheus.Collector's.
+func (clusterVersion) Describe(ch chan<- *prometheus.Desc) { ch <- clusterVersionDesc }
+
+// Collect is prometheus.Collector's.
+func (v clusterVersion) Collect(ch chan<- prometheus.Metric) {
+	if version := v.c.Version(); version != nil {
+		text := strconv.FormatInt(version.Major, 10) + "." + strconv.FormatInt(version.Minor, 10)
+		ch <- prometheus.MustNewConstMetric(clusterVersionDesc, prometheus.GaugeValue, 1, text)
+	}
+}

@@ -1,0 +1,271 @@
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/petcd/petcd/raft"
+	"github.com/petcd/petcd/raft/log"
+	"github.com/petcd/petcd/raft/transport"
+	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/membership"
+	"github.com/petcd/petcd/server/version"
+	"github.com/petcd/petcd/storage"
+)
+
+// Open opens a member's data directory, founding or joining a cluster when it is new. Nothing runs before Run.
+func Open(ctx context.Context, c Config) (_ *Replica, err error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Leases == nil {
+		c.Leases = nobody{}
+	}
+	r := &Replica{
+		cfg:     c,
+		logger:  c.Logger,
+		ready:   make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	// A lease must outlive an election, with half of one to spare, rounded up to seconds.
+	r.leaseTTLMin = int64((3*c.Member.ElectionTimeout/2 + time.Second - 1) / time.Second)
+	r.peers = &peers{client: newPeerClient(c.Dial)}
+	if err := r.openFiles(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.closeFiles())
+		}
+	}()
+	id, err := r.identify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.reconcile(id); err != nil {
+		return nil, err
+	}
+	if err := r.load(id); err != nil {
+		return nil, err
+	}
+	return r, r.assemble(id)
+}
+
+// openFiles opens the data directory, the log and the state.
+func (r *Replica) openFiles() (err error) {
+	m := &r.cfg.Member
+	if r.dir, err = openDataDir(r.cfg.FS, m.DataDir, m.WALDir); err != nil {
+		return err
+	}
+	opened := time.Now()
+	r.log, err = log.Open(r.dir.logDir, log.Options{
+		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, FailoverDir: m.WALFailoverDir,
+	})
+	if err != nil {
+		return errors.Join(dirError(err), r.closeFiles())
+	}
+	r.store, err = storage.Open(r.dir.state, storage.Options{FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer})
+	if err != nil {
+		return errors.Join(dirError(err), r.closeFiles())
+	}
+	r.logger.Info("opened backend db", "path", r.dir.state, "took", time.Since(opened))
+	return nil
+}
+
+// closeFiles closes what openFiles opened.
+func (r *Replica) closeFiles() error {
+	var errs []error
+	if r.store != nil {
+		errs = append(errs, r.store.Close())
+	}
+	if r.log != nil {
+		errs = append(errs, r.log.Close())
+	}
+	return errors.Join(append(errs, r.dir.close())...)
+}
+
+// dirError says of an error of the log or the state what it means for the data directory.
+func dirError(err error) error {
+	switch {
+	case errors.Is(err, log.ErrCorrupt), errors.Is(err, storage.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case errors.Is(err, log.ErrForeign), errors.Is(err, storage.ErrForeign):
+		return fmt.Errorf("%w: %w", ErrForeign, err)
+	}
+	return err
+}
+
+// reconcile makes log and state fit together, or finds that they don't.
+func (r *Replica) reconcile(id *identity) error {
+	applied, term := r.store.Applied()
+	last, err := r.log.LastIndex()
+	if err != nil {
+		return err
+	}
+	if last == 0 && applied == 0 {
+		return r.found(id)
+	}
+	stored, err := membership.StoredID(r.store)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if stored != 0 && stored != id.ClusterID {
+		return fmt.Errorf("%w: the log belongs to cluster %s, the state to cluster %s", ErrCorrupt, hexID(id.ClusterID), hexID(stored))
+	}
+	if last < applied {
+		if err := r.finishInstall(applied, term, last); err != nil {
+			return err
+		}
+	} else if first, err := r.log.FirstIndex(); err != nil {
+		return err
+	} else if applied+1 < first {
+		return fmt.Errorf("%w: the log begins at index %d, the state ends at %d", ErrCorrupt, first, applied)
+	} else if logged, err := r.log.Term(applied); err != nil {
+		return err
+	} else if logged != term {
+		return fmt.Errorf("%w: entry %d is of term %d in the log, of term %d in the state", ErrCorrupt, applied, logged, term)
+	}
+	if r.cfg.Member.ForceNewCluster {
+		return r.standAlone(id)
+	}
+	return nil
+}
+
+// finishInstall empties a log that ends before the state, if that is because the member stopped between the installation
+// of a snapshot and the emptying of its log. Otherwise the log lost entries.
+func (r *Replica) finishInstall(applied, term, last uint64) error {
+	installing, err := r.dir.installing()
+	if err != nil {
+		return err
+	}
+	if installing != applied {
+		return fmt.Errorf("%w: the log ends at index %d, the state at %d; remove this member and add it again", ErrCorrupt, last, applied)
+	}
+	conf, err := loadConfState(r.store)
+	if err != nil {
+		return err
+	}
+	r.logger.Info("finishing the installation of a snapshot", "index", applied, "log_last_index", last)
+	return r.log.Reset(&raftpb.SnapshotMetadata{ConfState: conf, Index: &applied, Term: &term}, nil)
+}
+
+// load reads what the state says of the cluster.
+func (r *Replica) load(id *identity) error {
+	r.cluster = membership.New(id.ClusterID, id.MemberID, r.cfg.Member.MaxLearners)
+	r.peers.cluster = r.cluster
+	r.quota = newQuota(r, r.cfg.Member.QuotaBytes)
+	r.applier = apply.New(apply.Config{Cluster: r.cluster, Available: r.quota.available, Logger: r.logger})
+	if err := errors.Join(r.cluster.Load(r.store), r.applier.Load(r.store)); err != nil {
+		return err
+	}
+	if r.cluster.IsRemoved(id.MemberID) && !r.cfg.Member.ForceNewCluster {
+		return ErrRemoved
+	}
+	conf, err := loadConfState(r.store)
+	if err != nil {
+		return err
+	}
+	index, term := r.store.Applied()
+	r.point.advance(index, term, conf)
+	r.applied.index.Store(index)
+	r.applied.waits = map[uint64]*appliedWait{}
+	r.applied.stopped = r.stopped
+	r.keeper = newLogKeeper(r, index)
+	r.ids = newIDs(id.MemberID, time.Now())
+	return nil
+}
+
+// assemble makes the raft node and the transport.
+func (r *Replica) assemble(id *identity) (err error) {
+	m := &r.cfg.Member
+	r.transport = transport.New(transport.Config{
+		ID: id.MemberID, ClusterID: id.ClusterID,
+		Version: version.Etcd, MinClusterVersion: version.MinCluster,
+		Raft: raftPort{r}, Snapshots: snapshots{r},
+		Dial: r.cfg.Dial, Filter: r.cfg.Filter,
+		PeerURLs:   r.advertised,
+		Logger:     r.logger,
+		Registerer: r.cfg.Registerer,
+	})
+	r.connected = connections{cluster: r.cluster, activeSince: r.transport.ActiveSince}
+	meta := r.point.metadata()
+	r.node, err = raft.NewNode(raft.Config{
+		ID:            id.MemberID,
+		TickInterval:  m.HeartbeatInterval,
+		ElectionTicks: m.ElectionTicks(),
+		PreVote:       m.PreVote,
+		AdvanceTicks:  m.InitialElectionTickAdvance,
+		Log:           r.log,
+		Applied:       meta.GetIndex(),
+		ConfState:     meta.GetConfState(),
+		StateMachine:  &applyLoop{r: r},
+		Send:          r.transport.Send,
+		Logger:        r.logger,
+		Registerer:    r.cfg.Registerer,
+	})
+	if err != nil {
+		r.transport.Close()
+		return err
+	}
+	r.metrics = newMetrics(r, r.cfg.Registerer)
+	return r.knownPeers(id)
+}
+
+// knownPeers connects a joining member to those it learned of when it joined: its own state names nobody yet.
+func (r *Replica) knownPeers(id *identity) error {
+	if len(r.cluster.Members()) > 0 || len(id.Peers) == 0 {
+		return nil
+	}
+	var known []*membership.Member
+	if err := json.Unmarshal(id.Peers, &known); err != nil {
+		return fmt.Errorf("%w: peers in the log's metadata: %w", ErrCorrupt, err)
+	}
+	for _, m := range known {
+		if m.ID != id.MemberID {
+			r.transport.AddPeer(m.ID, m.PeerURLs)
+		}
+	}
+	return nil
+}
+
+// advertised are the peer URLs that this member tells others.
+func (r *Replica) advertised() []string {
+	if m := r.cluster.Member(r.cluster.LocalID()); m != nil {
+		return m.PeerURLs
+	}
+	var urls []string
+	for _, u := range r.cfg.Member.AdvertisePeerURLs {
+		urls = append(urls, u.String())
+	}
+	return urls
+}
+
+// raftPort is the transport's view of the member.
+type raftPort struct{ r *Replica }
+
+// Step takes a message, unless its sender was removed.
+func (p raftPort) Step(ctx context.Context, m *raftpb.Message) error {
+	if p.r.cluster.IsRemoved(m.GetFrom()) {
+		return fmt.Errorf("%w: member %s", membership.ErrIDRemoved, hexID(m.GetFrom()))
+	}
+	return p.r.node.Step(ctx, m)
+}
+
+// ReportUnreachable passes on that messages were lost.
+func (p raftPort) ReportUnreachable(id uint64) { p.r.node.ReportUnreachable(id) }
+
+// ReportSnapshot passes on how the sending of a snapshot ended.
+func (p raftPort) ReportSnapshot(id uint64, ok bool) { p.r.node.ReportSnapshot(id, ok) }
+
+// IsIDRemoved tells whether a member was removed for good.
+func (p raftPort) IsIDRemoved(id uint64) bool { return p.r.cluster.IsRemoved(id) }

@@ -1,0 +1,187 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+
+	"github.com/petcd/petcd/server/membership"
+)
+
+// peerBytesMax bounds what is read of a peer's answer: the keys of a lease may be many.
+const peerBytesMax = 100 << 20
+
+// peers asks other members over their peer URLs, as etcd's members ask each other.
+type peers struct {
+	cluster *membership.Cluster
+	client  *http.Client
+}
+
+// newPeerClient makes an HTTP client that reaches peers through dial.
+func newPeerClient(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Client {
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	}
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// statusError is an answer that is not OK.
+type statusError struct {
+	code int
+	text string
+}
+
+// Error shows the status and the peer's text.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("replica: peer answered %d: %s", e.code, e.text)
+}
+
+// call sends a request to one peer URL and returns the body of its answer.
+func call(ctx context.Context, client *http.Client, method, url, contentType string, body []byte) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, peerBytesMax))
+	if err != nil {
+		return nil, nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil, &statusError{resp.StatusCode, strings.TrimSpace(string(b))}
+	}
+	return b, resp.Header, nil
+}
+
+// post sends a request to a member, trying its URLs in order. An answer, also a refusal, ends the trying.
+func (p *peers) post(ctx context.Context, id uint64, path, contentType string, body []byte) ([]byte, error) {
+	m := p.cluster.Member(id)
+	if m == nil {
+		return nil, membership.ErrIDNotFound
+	}
+	err := fmt.Errorf("%w: member %s has no peer URL", membership.ErrUnreachable, hexID(id))
+	for _, u := range m.PeerURLs {
+		var b []byte
+		if b, _, err = call(ctx, p.client, http.MethodPost, u+path, contentType, body); err == nil {
+			return b, nil
+		}
+		if refused := (*statusError)(nil); errors.As(err, &refused) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+// promote asks the leader to promote a learner.
+func (p *peers) promote(ctx context.Context, leader, id uint64) ([]*membership.Member, error) {
+	b, err := p.post(ctx, leader, promotePath+strconv.FormatUint(id, 10), "", nil)
+	if refused := (*statusError)(nil); errors.As(err, &refused) {
+		switch {
+		case refused.code == http.StatusNotFound:
+			return nil, membership.ErrIDNotFound
+		case strings.Contains(refused.text, "in sync with leader"):
+			return nil, ErrLearnerNotReady
+		case refused.code == http.StatusPreconditionFailed:
+			return nil, membership.ErrNotLearner
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var members []*membership.Member
+	if err := json.Unmarshal(b, &members); err != nil {
+		return nil, fmt.Errorf("replica: decode promoted members: %w", err)
+	}
+	return members, nil
+}
+
+// askMembers returns the members and the id of the cluster that the first peer to answer belongs to.
+func askMembers(ctx context.Context, client *http.Client, urls []string) (cluster uint64, members []*membership.Member, err error) {
+	failures := []error{membership.ErrUnreachable}
+	for _, u := range urls {
+		tctx, cancel := context.WithTimeout(ctx, askMax)
+		cluster, members, err = askMembersOf(tctx, client, u)
+		cancel()
+		if err == nil {
+			return cluster, members, nil
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", u, err))
+	}
+	return 0, nil, errors.Join(failures...)
+}
+
+// askMax is how long one peer may take to say who it belongs to.
+const askMax = 5 * time.Second
+
+func askMembersOf(ctx context.Context, client *http.Client, url string) (uint64, []*membership.Member, error) {
+	b, header, err := call(ctx, client, http.MethodGet, url+membersPath, "", nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	var members []*membership.Member
+	if err := json.Unmarshal(b, &members); err != nil {
+		return 0, nil, fmt.Errorf("decode members: %w", err)
+	}
+	id, err := types.IDFromString(header.Get("X-Etcd-Cluster-ID"))
+	if err != nil || len(members) == 0 {
+		return 0, nil, errors.New("the answer names no cluster, or no members")
+	}
+	return uint64(id), members, nil
+}
+
+// versions are what a member's /version says.
+type versions struct {
+	Server  string `json:"etcdserver"`
+	Cluster string `json:"etcdcluster"`
+	Storage string `json:"storage,omitempty"`
+}
+
+// version asks a member for its version.
+func (p *peers) version(ctx context.Context, m *membership.Member) (v versions, err error) {
+	err = membership.ErrUnreachable
+	for _, u := range m.PeerURLs {
+		var b []byte
+		if b, _, err = call(ctx, p.client, http.MethodGet, u+"/version", "", nil); err == nil {
+			return v, json.Unmarshal(b, &v)
+		}
+	}
+	return v, err
+}
+
+// AskLeader posts a request to the leader's peer port, once; the path and its encoding are the caller's. It returns ErrNoLeader
+// when there is none within ctx.
+func (r *Replica) AskLeader(ctx context.Context, path string, body []byte) ([]byte, error) {
+	leader, err := r.waitLeader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.peers.post(ctx, leader, path, "application/protobuf", body)
+}
+
+// PeerRefusal tells with which HTTP status a peer refused a request, 0 when err is none.
+func PeerRefusal(err error) int {
+	if refused := (*statusError)(nil); errors.As(err, &refused) {
+		return refused.code
+	}
+	return 0
+}

@@ -1,0 +1,124 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/petcd/petcd/raft"
+	"github.com/petcd/petcd/server/apply"
+)
+
+// backlogMax is how far applying may lag behind committing before new requests are refused, in entries.
+const backlogMax = 5000
+
+// NextID returns a request id that no other request of the cluster has.
+func (r *Replica) NextID() uint64 { return r.ids.next() }
+
+// Propose appends a request to the log and waits until it is applied here. It gives the request its id, and completes what
+// must be decided before the entry is written: a lease's id and its least TTL.
+//
+// An error says that the request's fate is unknown (ErrTimeout and its kin), or that it was not proposed. That the request
+// itself was refused is in Result.Err.
+func (r *Replica) Propose(ctx context.Context, req *pb.InternalRaftRequest) (*apply.Result, error) {
+	if commit := r.node.Status().Commit; commit > r.applied.index.Load()+backlogMax {
+		return nil, ErrTooManyRequests
+	}
+	if req.LeaseGrant != nil {
+		req.LeaseGrant = r.completeGrant(req.LeaseGrant)
+	}
+	w, err := r.register()
+	if err != nil {
+		return nil, err
+	}
+	if req.Header == nil {
+		req.Header = &pb.RequestHeader{}
+	}
+	req.Header.ID = w.id
+	data, err := proto.Marshal(req)
+	if err == nil && len(data) > int(r.cfg.Member.MaxRequestBytes) {
+		err = ErrRequestTooLarge
+	}
+	if err != nil {
+		r.waiters.drop(w)
+		return nil, err
+	}
+	return r.await(ctx, w, func(ctx context.Context) error { return r.node.Propose(ctx, data) })
+}
+
+// completeGrant picks an id for a lease that has none, and raises its TTL to the least one: a lease must outlive the
+// election of the leader that keeps its time.
+func (r *Replica) completeGrant(g *pb.LeaseGrantRequest) *pb.LeaseGrantRequest {
+	id, ttl := g.GetID(), max(g.GetTTL(), r.leaseTTLMin)
+	for id == 0 {
+		id = int64(r.ids.next() & (1<<63 - 1))
+	}
+	return &pb.LeaseGrantRequest{ID: id, TTL: ttl}
+}
+
+// register makes a waiter with an id of its own.
+func (r *Replica) register() (*waiter, error) {
+	w := &waiter{ch: make(chan answer, 1)}
+	for range 1024 {
+		w.id = r.ids.next()
+		if r.waiters.register(w) {
+			return w, nil
+		}
+	}
+	return nil, ErrTooManyRequests // nearly every slot is taken
+}
+
+// await proposes and waits for the answer, at most for the time a request has.
+func (r *Replica) await(ctx context.Context, w *waiter, propose func(context.Context) error) (*apply.Result, error) {
+	start := time.Now()
+	r.metrics.pending.Add(1)
+	defer r.metrics.pending.Add(-1)
+	tctx, cancel := context.WithTimeout(ctx, r.cfg.Member.RequestTimeout())
+	defer cancel()
+	if err := propose(tctx); err != nil {
+		r.waiters.drop(w)
+		r.metrics.failed.Inc()
+		return nil, r.requestError(err, start)
+	}
+	select {
+	case a := <-w.ch:
+		return a.result, a.err
+	case <-tctx.Done():
+		r.waiters.drop(w)
+		r.metrics.failed.Inc()
+		return nil, r.requestError(tctx.Err(), start)
+	case <-r.stopped:
+		r.waiters.drop(w)
+		return nil, ErrStopped
+	}
+}
+
+// requestError says why a request that began at start was given up, as far as this member can tell.
+func (r *Replica) requestError(err error, start time.Time) error {
+	switch {
+	case errors.Is(err, raft.ErrStopped):
+		return ErrStopped
+	case errors.Is(err, context.Canceled):
+		return ErrCanceled
+	case !errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	if elected, lost := r.leader.elected(); start.After(lost) && start.Before(elected) {
+		return ErrTimeoutLeaderFail
+	}
+	switch lead := r.node.Status().Lead; lead {
+	case 0:
+	case r.cluster.LocalID():
+		if !r.connected.quorumSince(start) {
+			return ErrTimeoutConnectionLost
+		}
+	default:
+		if !r.connected.since(lead, start) {
+			return ErrTimeoutConnectionLost
+		}
+	}
+	return ErrTimeout
+}

@@ -1,0 +1,36 @@
+package replica
+
+import (
+	"context"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/membershippb"
+)
+
+// publish tells the cluster this member's name and client URLs, until it is heard. Then the member is ready.
+func (r *Replica) publish(ctx context.Context) {
+	at := &membershippb.Attributes{Name: r.cfg.Member.Name}
+	for _, u := range r.cfg.Member.AdvertiseClientURLs {
+		at.ClientUrls = append(at.ClientUrls, u.String())
+	}
+	req := &membershippb.ClusterMemberAttrSetRequest{Member_ID: r.cluster.LocalID(), MemberAttributes: at}
+	for ctx.Err() == nil {
+		res, err := r.Propose(ctx, &pb.InternalRaftRequest{ClusterMemberAttrSet: req})
+		if err == nil {
+			err = res.Err
+		}
+		if err == nil {
+			r.logger.Info("published local member to cluster through raft", "local_member_id", hexID(r.cluster.LocalID()),
+				"local_member_attributes", at.String(), "cluster_id", hexID(r.cluster.ID()))
+			close(r.ready)
+			return
+		}
+		if ctx.Err() == nil {
+			r.logger.Warn("failed to publish local member to cluster through raft", "local_member_id", hexID(r.cluster.LocalID()), "error", err)
+			sleep(ctx, retryPause)
+		}
+	}
+}
+
+// Ready is closed once this member has published its attributes: it reached a quorum, and its own state followed.
+func (r *Replica) Ready() <-chan struct{} { return r.ready }

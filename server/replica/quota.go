@@ -1,0 +1,141 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/config"
+)
+
+const (
+	// quotaInterval is how often the real size of the store is read when nothing forces it.
+	quotaInterval = time.Second
+
+	// quotaClear is the part of the quota below which the store must shrink before its alarm is lowered. The gap keeps an
+	// alarm from going up and down with every write.
+	quotaClear = 0.9
+)
+
+// quota keeps the store below a size by raising the NOSPACE alarm, and lowers the alarm when there is room again.
+type quota struct {
+	r   *Replica
+	max int64 // negative: no quota
+
+	size  atomic.Int64 // as last read
+	added atomic.Int64 // by writes since
+
+	raising atomic.Bool
+	mine    atomic.Bool // the alarm was raised for want of space, not by an operator
+}
+
+func newQuota(r *Replica, bytes int64) *quota {
+	if bytes == 0 {
+		bytes = config.DefaultQuotaBytes
+	}
+	return &quota{r: r, max: bytes}
+}
+
+// available tells whether a write of so many bytes fits, and counts it. It reads the real size only when the estimate is
+// at the limit: the size costs far more than a write.
+func (q *quota) available(bytes int64) bool {
+	if q.max < 0 {
+		return true
+	}
+	if q.size.Load()+q.added.Add(bytes) < q.max {
+		return true
+	}
+	q.refresh()
+	return q.size.Load()+bytes < q.max
+}
+
+func (q *quota) refresh() {
+	added := q.added.Load()
+	total, _ := q.r.store.Size()
+	q.size.Store(total)
+	q.added.Add(-added)
+}
+
+// exceeded takes over the answer to a write that the quota refused: it is given once the alarm is raised, so that who
+// learns of the refusal sees the alarm. It declines when the alarm is up already, and refused the write itself.
+func (q *quota) exceeded(a answer, id uint64) bool {
+	if len(q.r.applier.Alarms(pb.AlarmType_NOSPACE)) > 0 || !q.raising.CompareAndSwap(false, true) {
+		return false
+	}
+	q.r.spawn(func(ctx context.Context) {
+		defer q.raising.Store(false)
+		q.raise(ctx)
+		q.r.waiters.answer(id, a)
+	})
+	return true
+}
+
+func (q *quota) raise(ctx context.Context) {
+	q.mine.Store(true)
+	q.r.logger.Warn("message exceeded backend quota; raising alarm", "quota_size_bytes", q.max)
+	q.set(ctx, pb.AlarmRequest_ACTIVATE)
+}
+
+// set proposes to raise or lower this member's alarm.
+func (q *quota) set(ctx context.Context, action pb.AlarmRequest_AlarmAction) {
+	req := &pb.AlarmRequest{MemberID: q.r.cluster.LocalID(), Action: action, Alarm: pb.AlarmType_NOSPACE}
+	if _, err := q.r.Propose(ctx, &pb.InternalRaftRequest{Alarm: req}); err != nil && !errors.Is(err, ErrStopped) {
+		q.r.logger.Warn("could not propose an alarm", "action", action.String(), "error", err)
+	}
+}
+
+// raised tells whether this member's alarm is up.
+func (q *quota) raised() bool {
+	return slices.ContainsFunc(q.r.applier.Alarms(pb.AlarmType_NOSPACE),
+		func(m *pb.AlarmMember) bool { return m.MemberID == q.r.cluster.LocalID() })
+}
+
+// run lowers the alarm when there is space again, until ctx ends. An alarm that is up at the start counts as raised for
+// want of space; one that an operator raises later is left to the operator.
+func (q *quota) run(ctx context.Context) {
+	if q.max < 0 {
+		return
+	}
+	q.refresh()
+	q.mine.Store(q.raised())
+	for {
+		sleep(ctx, quotaInterval)
+		if ctx.Err() != nil {
+			return
+		}
+		q.refresh()
+		switch {
+		case !q.raised():
+			if !q.raising.Load() {
+				q.mine.Store(false)
+			}
+		case q.mine.Load() && float64(q.size.Load()) < quotaClear*float64(q.max):
+			q.r.logger.Info("space is available again; lowering alarm", "size_bytes", q.size.Load(), "quota_size_bytes", q.max)
+			q.set(ctx, pb.AlarmRequest_DEACTIVATE)
+		}
+	}
+}
+
+// CheckQuota refuses a request that this member has no room for, before it is proposed, and raises the alarm.
+func (r *Replica) CheckQuota(ctx context.Context, req *pb.InternalRaftRequest) error {
+	cost := apply.Cost(req)
+	if cost == 0 || r.quota.max < 0 || r.quota.size.Load()+r.quota.added.Load()+cost < r.quota.max {
+		return nil
+	}
+	r.quota.refresh()
+	if r.quota.size.Load()+cost < r.quota.max {
+		return nil
+	}
+	if !r.quota.raised() {
+		r.quota.raise(ctx)
+	}
+	return apply.ErrNoSpace
+}
+
+// Alarms are the alarms of one type that are raised; all of them for NONE.
+func (r *Replica) Alarms(kind pb.AlarmType) []*pb.AlarmMember { return r.applier.Alarms(kind) }
