@@ -1,0 +1,77 @@
+package robustness
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSenderReadsTheMemberID(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"GET /raft HTTP/1.1\r\nHost: a\r\nX-Server-From: 8e9e05c52164694d\r\n\r\n": 0x8e9e05c52164694d,
+		"GET /version HTTP/1.1\r\nHost: a\r\n\r\n":                                 0,
+		"GET / HTTP/1.1\r\nX-Server-From: nonsense\r\n\r\n":                        0,
+		"GET / HTTP/1.1\r\nX-Serv":                                                 0,
+	} {
+		// One byte at a time, as a slow network may deliver.
+		require.Equal(t, want, sender(bufio.NewReaderSize(iotestOneByte{strings.NewReader(text)}, headerMax)), text)
+	}
+}
+
+// iotestOneByte reads a byte at a time.
+type iotestOneByte struct{ r *strings.Reader }
+
+func (o iotestOneByte) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return o.r.Read(p[:1])
+}
+
+// TestCutLinksLoseTheirConnections: m1 and m2 talk to m0; only m1 is cut off.
+func TestCutLinksLoseTheirConnections(t *testing.T) {
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
+	defer served.Close()
+	n := newNetwork()
+	defer n.Close()
+	url := n.attach("m0", served.URL)
+	require.NoError(t, n.err)
+	n.setNames(map[uint64]string{1: "m1", 2: "m2"})
+
+	ask := func(conn net.Conn, id int) error {
+		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		if _, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nX-Server-From: %x\r\n\r\n", id); err != nil {
+			return err
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	one, two := dial(), dial()
+	require.NoError(t, ask(one, 1))
+	require.NoError(t, ask(two, 2))
+
+	n.Cut([]string{"m1"}, []string{"m0", "m2"})
+	require.Error(t, ask(one, 1), "an open connection of a cut link")
+	require.Error(t, ask(dial(), 1), "a new connection of a cut link")
+	require.NoError(t, ask(two, 2))
+	require.NoError(t, ask(dial(), 2))
+
+	n.Heal()
+	require.NoError(t, ask(dial(), 1))
+}
