@@ -18,6 +18,8 @@ type Batch struct {
 	kv     *mvcc.Writer
 	leases *lease.Writer
 	tx     Tx
+
+	compacts bool // Compact was called
 }
 
 // NewBatch begins a batch. It belongs to the apply loop; end it with Commit
@@ -49,6 +51,10 @@ func (b *Batch) Commit(index, term uint64) error {
 	}
 	b.leases.Publish()
 	b.st.applied.Store(&schema.Applied{Index: index, Term: term, Revision: b.kv.Revision()})
+	b.s.publish(b.kv.Events())
+	if b.compacts {
+		b.st.compactor.Notify()
+	}
 	return nil
 }
 

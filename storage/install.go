@@ -36,6 +36,10 @@ func (s *Store) InstallSnapshot(name string) error {
 		st.release()
 		return errors.Join(err, st.err)
 	}
+	if err := s.startCompactor(st); err != nil {
+		st.release()
+		return errors.Join(err, st.err)
+	}
 	s.replace(st)
 	return nil
 }
@@ -50,7 +54,9 @@ func (s *Store) replace(st *state) {
 			s.o.Logger.Warn("removing the replaced state failed", "folder", old.db.Dir(), "error", err)
 		}
 	}()
+	old.stop()
 	old.release()
+	s.hub.Reset(st.kv.Revision())
 }
 
 // nextEngine is the name of an engine folder that does not exist.

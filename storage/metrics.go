@@ -1,13 +1,17 @@
 package storage
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // collectors are the store's metrics, under etcd's names.
 func (s *Store) collectors() []prometheus.Collector {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
-	return []prometheus.Collector{
+	own := []prometheus.Collector{
 		gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes the state takes on disk.",
 			func() float64 { total, _ := s.Size(); return float64(total) }),
 		gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes of the state that hold live data.",
@@ -17,6 +21,7 @@ func (s *Store) collectors() []prometheus.Collector {
 		gauge("etcd_debugging_mvcc_compact_revision", "The revision of the last compaction in the store.",
 			func() float64 { return float64(s.CompactRevision()) }),
 	}
+	return slices.Concat(own, s.hub.Collectors(), s.compaction.Collectors())
 }
 
 // register adds the metrics. A name that is taken is logged: metrics are no

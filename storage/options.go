@@ -18,6 +18,15 @@ type Options struct {
 	FlushInterval time.Duration         // longest an applied entry stays volatile on an idle store; 0: 5 s; negative: never by time
 	Logger        *slog.Logger          // nil: discards
 	Registerer    prometheus.Registerer // nil: no metrics
+
+	// Recent events are kept in memory for watchers, up to either bound.
+	WatchRingEvents int // 0: 32768
+	WatchRingBytes  int // 0: 32 MiB
+
+	// Compacted history is removed in batches, with a rest after each while
+	// there are writes.
+	CompactionBatchRows int           // changes of history per batch; 0: 1000
+	CompactionPause     time.Duration // 0: 10 ms
 }
 
 // withDefaults fills in what the facade itself needs.

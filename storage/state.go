@@ -18,6 +18,9 @@ type state struct {
 	kv     *mvcc.Store
 	leases *lease.Table
 
+	compactor *mvcc.Compactor
+	stop      func() // ends the compactor and waits for it
+
 	applied atomic.Pointer[schema.Applied]
 
 	refs   atomic.Int64

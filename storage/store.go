@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/petcd/petcd/storage/mvcc"
+	"github.com/petcd/petcd/storage/watch"
 )
 
 // Store is a member's state, open.
@@ -15,6 +18,9 @@ type Store struct {
 	o       Options
 	lock    io.Closer
 	metrics []prometheus.Collector
+
+	hub        *watch.Hub
+	compaction *mvcc.CompactionMetrics
 
 	// state is nil once the store is closed.
 	state atomic.Pointer[state]
@@ -28,7 +34,7 @@ func Open(dir string, o Options) (s *Store, err error) {
 	if err := makeFolder(o.FS, dir); err != nil {
 		return nil, err
 	}
-	s = &Store{dir: dir, o: o}
+	s = &Store{dir: dir, o: o, compaction: mvcc.NewCompactionMetrics()}
 	if s.lock, err = lockFolder(o.FS, dir); err != nil {
 		return nil, err
 	}
@@ -49,7 +55,17 @@ func Open(dir string, o Options) (s *Store, err error) {
 		st.release()
 		return nil, errors.Join(err, st.err)
 	}
+	if err := s.startCompactor(st); err != nil {
+		st.release()
+		return nil, errors.Join(err, st.err)
+	}
 	s.state.Store(st)
+	s.hub = watch.NewHub(watch.Config{
+		History:    history{s},
+		Revision:   st.kv.Revision(),
+		RingEvents: o.WatchRingEvents,
+		RingBytes:  o.WatchRingBytes,
+	})
 	s.register()
 	return s, nil
 }
@@ -62,6 +78,8 @@ func (s *Store) Close() error {
 		return ErrClosed
 	}
 	s.unregister()
+	s.hub.Close()
+	st.stop()
 	st.release()
 	<-st.closed
 	return errors.Join(st.err, s.lock.Close())

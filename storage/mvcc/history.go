@@ -109,7 +109,9 @@ func (h *history) ofRange() (events []*mvccpb.Event, next int64, err error) {
 		if err != nil {
 			return nil, h.q.From, err
 		}
-		h.add(ev)
+		if ev != nil {
+			h.add(ev)
+		}
 	}
 	return h.events, h.q.To + 1, it.Err()
 }
@@ -128,7 +130,8 @@ func (h *history) add(ev *mvccpb.Event) {
 	h.bytes += len(ev.Kv.Key) + len(ev.Kv.Value)
 }
 
-// event builds the event of one row of the revisions table.
+// event builds the event of one row of the revisions table; nil when the
+// version is gone and may be.
 func (h *history) event(versions *engine.Iter, key []byte, r schema.Revision, c schema.Change) (*mvccpb.Event, error) {
 	at := view{it: versions}
 	wantPrev := h.q.PrevKV && !c.Created && r.Main-1 >= h.v.compacted
@@ -138,8 +141,8 @@ func (h *history) event(versions *engine.Iter, key []byte, r schema.Revision, c 
 	}
 	seek := schema.AppendVersionKey(nil, key, r)
 	if !versions.SeekPrefixGE(seek) || !bytes.Equal(versions.Key(), seek) {
-		if err := versions.Err(); err != nil {
-			return nil, err
+		if err := versions.Err(); err != nil || r.Main <= h.v.compacted {
+			return nil, err // superseded within the compact revision
 		}
 		return nil, missing(r)
 	}

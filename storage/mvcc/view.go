@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"context"
+	"errors"
 
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
@@ -28,6 +29,17 @@ type view struct {
 
 // view opens a reader at a revision, 0 or less for the newest. Close it.
 func (s *Store) view(revision int64) (*view, error) {
+	for {
+		v, err := s.tryView(revision)
+		if revision <= 0 && errors.Is(err, ErrCompacted) {
+			continue // a batch came between that wrote and compacted what it wrote
+		}
+		return v, err
+	}
+}
+
+// tryView is view, but may fail with ErrCompacted for the newest revision too.
+func (s *Store) tryView(revision int64) (*view, error) {
 	before := s.commits.Load()
 	p := s.published.Load()
 	current := p.revision

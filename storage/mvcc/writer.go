@@ -34,6 +34,9 @@ func (s *Store) NewWriter(b *engine.Batch) *Writer {
 // Revision is the newest revision, that of the batch's own changes included.
 func (w *Writer) Revision() int64 { return w.revision }
 
+// CompactRevision is the compact revision, the batch's own changes included.
+func (w *Writer) CompactRevision() int64 { return w.compacted }
+
 // Events are the changes of the batch so far, in order.
 func (w *Writer) Events() []Event { return w.events }
 
@@ -63,10 +66,11 @@ func (w *Writer) Commit(index, term uint64) error {
 	if err := w.b.Commit(); err != nil {
 		return err
 	}
-	s.compacted.Store(w.compacted)
 	if old := s.published.Load(); w.revision != old.revision {
 		s.published.Store(old.next(counted{w.revision, counts}, len(w.events), w.compacted))
 	}
+	// After the revision, which it may equal.
+	s.compacted.Store(w.compacted)
 	for _, h := range w.dirty {
 		h.dirty, h.value, h.key = false, nil, nil
 	}

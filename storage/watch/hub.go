@@ -3,8 +3,6 @@ package watch
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config says what a Hub works with. The zero limits are usable.
@@ -14,7 +12,6 @@ type Config struct {
 	RingEvents int   // events the ring holds at most; 0: 32768
 	RingBytes  int   // bytes of them at most; 0: 32 MiB
 	Turn       Limits
-	Registerer prometheus.Registerer // nil: no metrics
 }
 
 // withDefaults fills in what was left zero.
@@ -68,7 +65,7 @@ func NewHub(c Config) *Hub {
 		limits:  c.Turn,
 		ring:    ring{maxEvents: c.RingEvents, maxBytes: c.RingBytes, next: c.Revision + 1},
 		readers: make(chan struct{}, historyReaders),
-		metrics: newMetrics(c.Registerer),
+		metrics: newMetrics(),
 		index:   index{keys: make(map[string]*bucket)},
 		groups:  make(map[*Group]struct{}),
 	}

@@ -8,14 +8,14 @@ type metrics struct {
 	events                  prometheus.Counter
 }
 
-// newMetrics registers with r unless it is nil.
-func newMetrics(r prometheus.Registerer) *metrics {
+// newMetrics returns metrics that nobody has registered yet.
+func newMetrics() *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "etcd_debugging", Subsystem: "mvcc", Name: name, Help: help,
 		})
 	}
-	m := &metrics{
+	return &metrics{
 		streams:  gauge("watch_stream_total", "Total number of watch streams."),
 		watchers: gauge("watcher_total", "Total number of watchers."),
 		slow:     gauge("slow_watcher_total", "Total number of watchers that read history because the recent events have passed them."),
@@ -24,8 +24,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Total number of events published by this member.",
 		}),
 	}
-	if r != nil {
-		r.MustRegister(m.streams, m.watchers, m.slow, m.events)
-	}
-	return m
+}
+
+// Collectors are what to register.
+func (h *Hub) Collectors() []prometheus.Collector {
+	m := h.metrics
+	return []prometheus.Collector{m.streams, m.watchers, m.slow, m.events}
 }

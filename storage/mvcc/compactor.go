@@ -1,0 +1,284 @@
+package mvcc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/petcd/petcd/storage/engine"
+	"github.com/petcd/petcd/storage/schema"
+)
+
+// CompactorOptions pace the removal of superseded versions.
+type CompactorOptions struct {
+	BatchRows int           // changes looked at in one batch; 0: 1000
+	Pause     time.Duration // rest after a batch while the store is written to; 0: 10 ms
+	Logger    *slog.Logger  // nil: discards
+	Metrics   *CompactionMetrics
+}
+
+// withDefaults fills in what was left zero.
+func (o CompactorOptions) withDefaults() CompactorOptions {
+	if o.BatchRows <= 0 {
+		o.BatchRows = 1000
+	}
+	if o.Pause <= 0 {
+		o.Pause = 10 * time.Millisecond
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewCompactionMetrics()
+	}
+	return o
+}
+
+// Compactor removes what compaction has made unreachable, in the background.
+//
+// It walks the revisions table up to the compact revision. A change that is
+// not the key's newest one at the compact revision has its version removed;
+// the newest one has all older versions removed, and itself if it is a
+// deletion before the compact revision. The walked part of the revisions table
+// goes with them, except the changes at the compact revision itself: a watch
+// may start there. What survives needs no place in the revisions table, since
+// HashKV reads versions in key order.
+//
+// How far it has come (StateScrubbed) is written with each batch, so that a
+// restart goes on from there. Doing a part twice is harmless.
+type Compactor struct {
+	s *Store
+	o CompactorOptions
+
+	wake chan struct{} // 1 deep: the compact revision has moved
+
+	mu       sync.Mutex
+	scrubbed int64 // where the next walk begins
+	waiters  []waiter
+	stopped  bool
+}
+
+// waiter is told when removal has reached a revision.
+type waiter struct {
+	revision int64
+	done     chan struct{}
+}
+
+// NewCompactor returns the compactor of a store. Run does the work. There is
+// at most one per store.
+func NewCompactor(s *Store, o CompactorOptions) (*Compactor, error) {
+	scrubbed, err := s.stateRevision(schema.StateScrubbed)
+	if err != nil {
+		return nil, err
+	}
+	return &Compactor{s: s, o: o.withDefaults(), wake: make(chan struct{}, 1), scrubbed: scrubbed}, nil
+}
+
+// Notify says that the compact revision may have moved.
+func (c *Compactor) Notify() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Done returns a channel that is closed when all that a compaction at revision
+// removes is gone, or when Run has ended: a compactor that does not run, for
+// instance because a snapshot has replaced its store, keeps nobody waiting.
+func (c *Compactor) Done(revision int64) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := waiter{revision: revision, done: make(chan struct{})}
+	if c.stopped || c.scrubbed >= revision {
+		close(w.done)
+	} else {
+		c.waiters = append(c.waiters, w)
+	}
+	return w.done
+}
+
+// reached notes how far removal has come and tells who waits for it.
+func (c *Compactor) reached(scrubbed int64, stopped bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.scrubbed, c.stopped = scrubbed, c.stopped || stopped
+	waiting := c.waiters[:0]
+	for _, w := range c.waiters {
+		if c.stopped || w.revision <= scrubbed {
+			close(w.done)
+		} else {
+			waiting = append(waiting, w)
+		}
+	}
+	c.waiters = waiting
+}
+
+// Run removes until ctx ends. An error of the engine ends the removal of one
+// compaction; the next Notify tries again.
+func (c *Compactor) Run(ctx context.Context) {
+	defer func() { c.reached(c.scrubbed, true) }()
+	for {
+		for target := c.s.CompactRevision(); c.scrubbed < target; target = c.s.CompactRevision() {
+			if err := c.compact(ctx, target); err != nil {
+				if ctx.Err() != nil {
+					return
+				}
+				c.o.Logger.Error("removing compacted history failed", "compact_revision", target, "error", err)
+				break
+			}
+		}
+		select {
+		case <-c.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// compact removes all up to target.
+func (c *Compactor) compact(ctx context.Context, target int64) error {
+	begun := time.Now()
+	walk := compaction{s: c.s, target: target, from: schema.Revision{Main: max(0, c.scrubbed)}}
+	for !walk.finished {
+		commits := c.s.commits.Load()
+		begunBatch := time.Now()
+		if err := walk.batch(ctx, c.o.BatchRows); err != nil {
+			return err
+		}
+		c.o.Metrics.pause.Observe(milliseconds(time.Since(begunBatch)))
+		if walk.finished || c.s.commits.Load() == commits {
+			continue // nobody else needed the engine meanwhile
+		}
+		select {
+		case <-time.After(c.o.Pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	took := time.Since(begun)
+	c.o.Metrics.total.Observe(milliseconds(took))
+	c.o.Metrics.keys.Add(float64(walk.removed))
+	c.o.Metrics.last.Set(float64(time.Now().Unix()))
+	c.o.Logger.Info("finished scheduled compaction", "compact_revision", target, "took", took, "versions_removed", walk.removed)
+	c.reached(target, false)
+	return nil
+}
+
+// compaction is one walk over the revisions table up to target.
+type compaction struct {
+	s      *Store
+	target int64
+
+	from     schema.Revision // the first change that was not looked at
+	removed  int             // versions
+	finished bool
+}
+
+// batch looks at the next rows changes and commits what follows from them.
+func (w *compaction) batch(ctx context.Context, rows int) (err error) {
+	end := schema.AppendRevisionKey(nil, schema.Revision{Main: w.target + 1})
+	begin := schema.AppendRevisionKey(nil, w.from)
+	it, err := w.s.db.NewIter(engine.IterOptions{Lower: begin, Upper: end})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	versions, err := it.Clone(engine.IterOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, versions.Close()) }()
+	b := w.s.db.NewBatch()
+	next := schema.Revision{Main: w.target + 1}
+	for ok := it.First(); ok; ok = it.Next() {
+		r, err := schema.DecodeRevisionKey(it.Key())
+		if err != nil {
+			return errors.Join(corrupt(err), b.Close())
+		}
+		if rows--; rows < 0 {
+			next = r
+			break
+		}
+		if err := w.change(b, it, versions, r); err != nil {
+			return errors.Join(err, b.Close())
+		}
+		if rows%ctxEvery == 0 && ctx.Err() != nil {
+			return errors.Join(ctx.Err(), b.Close())
+		}
+	}
+	if err := it.Err(); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	if err := w.walked(b, next); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	w.from, w.finished = next, next.Main > w.target
+	return b.Commit()
+}
+
+// walked removes the changes before next from the revisions table, but those
+// at target, and writes down how far the walk has come.
+func (w *compaction) walked(b *engine.Batch, next schema.Revision) error {
+	begin, end := w.from, next
+	if end.Main >= w.target {
+		end = schema.Revision{Main: w.target}
+	}
+	if begin.Compare(end) < 0 {
+		if err := b.DeleteRange(schema.AppendRevisionKey(nil, begin), schema.AppendRevisionKey(nil, end)); err != nil {
+			return err
+		}
+	}
+	key := schema.AppendRecordKey(nil, schema.TableState, []byte(schema.StateScrubbed))
+	return b.Set(key, schema.AppendCompacted(nil, end.Main))
+}
+
+// change removes what the change that it is on supersedes, and its own version
+// when a newer change up to target supersedes that.
+func (w *compaction) change(b *engine.Batch, it, versions *engine.Iter, r schema.Revision) error {
+	raw, err := it.Value()
+	if err != nil {
+		return err
+	}
+	change, err := schema.DecodeChange(raw)
+	if err != nil {
+		return corrupt(err)
+	}
+	ok := versions.SeekPrefixGE(schema.AppendVersionKey(nil, change.Key, schema.LastOf(w.target)))
+	if !ok {
+		return versions.Err() // removed before a restart
+	}
+	_, newest, err := schema.DecodeVersionKey(versions.Key())
+	if err != nil {
+		return corrupt(err)
+	}
+	switch c := newest.Compare(r); {
+	case c > 0:
+		w.removed++
+		return b.Delete(schema.AppendVersionKey(nil, change.Key, r))
+	case c < 0:
+		return nil // removed before a restart: the newest was a deletion
+	}
+	if change.Tombstone && r.Main < w.target {
+		if err := w.remove(b, versions.Key()); err != nil {
+			return err
+		}
+	}
+	for versions.Next() {
+		if err := w.remove(b, versions.Key()); err != nil {
+			return err
+		}
+	}
+	return versions.Err()
+}
+
+// remove removes a version.
+func (w *compaction) remove(b *engine.Batch, key []byte) error {
+	w.removed++
+	return b.Delete(bytes.Clone(key))
+}
+
+// milliseconds is d as the metrics want it.
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
