@@ -80,14 +80,15 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
 	return nil
 }
 
-// publish makes a committed batch visible: first the index, then what follows from its entries, then the answers.
+// publish makes a committed batch visible: first the leases, so that who waits for the index finds them, then the index,
+// then what follows from its entries, then the answers.
 func (l *applyLoop) publish(index, term uint64) {
 	r := l.r
-	r.point.advance(index, term, l.conf)
-	r.applied.advance(index)
 	for _, c := range l.leases {
 		c.tell(r.cfg.Leases)
 	}
+	r.point.advance(index, term, l.conf)
+	r.applied.advance(index)
 	for _, e := range l.effects {
 		r.follow(e)
 	}

@@ -49,14 +49,14 @@ func (r *Replica) identify(ctx context.Context) (*identity, error) {
 // foundCluster makes this member one of the founders of a new cluster.
 func (r *Replica) foundCluster(ctx context.Context) (*identity, error) {
 	m := &r.cfg.Member
+	if err := m.VerifyBootstrap(ctx); err != nil {
+		return nil, err
+	}
 	cluster, founders, err := membership.Found(m.InitialCluster, m.InitialClusterToken)
 	if err != nil {
 		return nil, err
 	}
 	self := memberNamed(founders, m.Name)
-	if self == nil {
-		return nil, fmt.Errorf("%w: couldn't find local name %q in the initial cluster configuration", membership.ErrMismatch, m.Name)
-	}
 	// A founder that lost its data must not vote again as if it never had.
 	tctx, cancel := context.WithTimeout(ctx, askFoundersMax)
 	defer cancel()
@@ -80,14 +80,14 @@ const askFoundersMax = time.Second
 // joinCluster finds this member among those of an existing cluster: there it was added by its peer URLs, and got its id.
 func (r *Replica) joinCluster(ctx context.Context) (*identity, error) {
 	m := &r.cfg.Member
+	if err := m.VerifyJoin(); err != nil {
+		return nil, err
+	}
 	_, local, err := membership.Found(m.InitialCluster, m.InitialClusterToken)
 	if err != nil {
 		return nil, err
 	}
 	self := memberNamed(local, m.Name)
-	if self == nil {
-		return nil, fmt.Errorf("%w: couldn't find local name %q in the initial cluster configuration", membership.ErrMismatch, m.Name)
-	}
 	cluster, running, err := askMembers(ctx, r.peers.client, otherURLs(local, self))
 	if err != nil {
 		return nil, fmt.Errorf("cannot fetch cluster info from peer urls: %w", err)
@@ -103,12 +103,9 @@ func (r *Replica) joinCluster(ctx context.Context) (*identity, error) {
 	return &identity{MemberID: found[self.ID], ClusterID: cluster, Peers: list}, nil
 }
 
+// memberNamed is the member that this one's configuration calls so; that there is one was verified.
 func memberNamed(ms []*membership.Member, name string) *membership.Member {
-	i := slices.IndexFunc(ms, func(m *membership.Member) bool { return m.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return ms[i]
+	return ms[slices.IndexFunc(ms, func(m *membership.Member) bool { return m.Name == name })]
 }
 
 // otherURLs are the peer URLs of all but self.
