@@ -1,0 +1,146 @@
+package api
+
+import (
+	"context"
+	"time"
+	"unicode/utf8"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+// snapshotMethod is the only stream that a learner serves.
+const snapshotMethod = "/etcdserverpb.Maintenance/Snapshot"
+
+// unary wraps every unary call: counts it, applies the rules for learners and
+// leaders, and logs it when it was slow.
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	start := time.Now()
+	m := s.metrics.method(info.FullMethod)
+	m.started.Inc()
+	m.received.Inc()
+	resp, err := s.guarded(ctx, req, handler)
+	took := time.Since(start)
+	m.done(err, took)
+	if err == nil {
+		m.sent.Inc()
+	}
+	if took > s.slowUnary || s.debugRequests(ctx) {
+		s.logRequest(ctx, info.FullMethod, start, took, req, resp)
+	}
+	return resp, err
+}
+
+// guarded calls the handler if this member may serve the request.
+func (s *Server) guarded(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {
+	if s.replica.Cluster().IsLocalLearner() && !servedByLearner(req) {
+		return nil, rpctypes.ErrGRPCNotSupportedForLearner
+	}
+	if err := s.countClient(ctx, s.metrics.unaryClients); err != nil {
+		return nil, err
+	}
+	if needsLeader(ctx) && s.replica.Status().Leader == 0 {
+		return nil, rpctypes.ErrGRPCNoLeader
+	}
+	return handler(ctx, req)
+}
+
+// servedByLearner says which unary requests a learner answers: what it can
+// without a vote.
+func servedByLearner(req any) bool {
+	switch r := req.(type) {
+	case *pb.StatusRequest:
+		return true
+	case *pb.RangeRequest:
+		return r.Serializable
+	}
+	return false
+}
+
+// stream wraps every streaming call. A stream that asks for a leader ends when
+// there has been none for a while.
+func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	start := time.Now()
+	m := s.metrics.method(info.FullMethod)
+	m.started.Inc()
+	err := s.guardedStream(srv, &countedStream{ServerStream: ss, method: m}, info, handler)
+	m.done(err, time.Since(start))
+	return err
+}
+
+// guardedStream calls the handler if this member may serve the stream.
+func (s *Server) guardedStream(srv any, ss *countedStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if s.replica.Cluster().IsLocalLearner() && info.FullMethod != snapshotMethod {
+		return rpctypes.ErrGRPCNotSupportedForLearner
+	}
+	ctx := ss.ServerStream.Context()
+	if err := s.countClient(ctx, s.metrics.streamClients); err != nil {
+		return err
+	}
+	if !needsLeader(ctx) {
+		return handler(srv, ss)
+	}
+	if s.replica.Status().Leader == 0 {
+		return rpctypes.ErrGRPCNoLeader
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ss.ctx = ctx
+	defer s.leaders.add(cancel)()
+	return handler(srv, ss)
+}
+
+// countedStream counts a stream's messages and may carry a context of its own.
+type countedStream struct {
+	grpc.ServerStream
+	method *methodMetrics
+	ctx    context.Context
+}
+
+// Context is the stream's context.
+func (s *countedStream) Context() context.Context {
+	if s.ctx != nil {
+		return s.ctx
+	}
+	return s.ServerStream.Context()
+}
+
+// RecvMsg counts what is received.
+func (s *countedStream) RecvMsg(m any) error {
+	err := s.ServerStream.RecvMsg(m)
+	if err == nil {
+		s.method.received.Inc()
+	}
+	return err
+}
+
+// SendMsg counts what is sent.
+func (s *countedStream) SendMsg(m any) error {
+	err := s.ServerStream.SendMsg(m)
+	if err == nil {
+		s.method.sent.Inc()
+	}
+	return err
+}
+
+// needsLeader reads the client's wish to be refused by a member that sees no
+// leader.
+func needsLeader(ctx context.Context) bool {
+	v := metadata.ValueFromIncomingContext(ctx, rpctypes.MetadataRequireLeaderKey)
+	return len(v) > 0 && v[0] == rpctypes.MetadataHasLeader
+}
+
+// countClient counts a request by the version its client says it has.
+func (s *Server) countClient(ctx context.Context, clients *clientCounter) error {
+	ver := "unknown"
+	if v := metadata.ValueFromIncomingContext(ctx, rpctypes.MetadataClientAPIVersionKey); len(v) > 0 {
+		ver = v[0]
+	}
+	if !utf8.ValidString(ver) {
+		return rpctypes.ErrGRPCInvalidClientAPIVersion
+	}
+	clients.inc(ver)
+	return nil
+}

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/petcd/petcd/server/apply"
+)
+
+// kvService is etcdserverpb.KV.
+type kvService struct {
+	*Server
+	pb.UnsafeKVServer
+}
+
+// Range reads keys, at the newest revision or an older one.
+func (s *kvService) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	if err := checkRange(r); err != nil {
+		return nil, err
+	}
+	if !r.Serializable {
+		if err := s.replica.ReadBarrier(ctx); err != nil {
+			return nil, wire(err)
+		}
+	}
+	resp, err := apply.Range(ctx, s.replica.Store(), r)
+	if err != nil {
+		return nil, wire(err)
+	}
+	s.fill(resp.Header)
+	return resp, nil
+}
+
+// Put writes one key.
+func (s *kvService) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
+	req := &pb.InternalRaftRequest{Put: r}
+	if err := s.replica.CheckQuota(ctx, req); err != nil {
+		return nil, wire(err)
+	}
+	if err := checkPut(r); err != nil {
+		return nil, err
+	}
+	return propose[*pb.PutResponse](ctx, s.Server, req)
+}
+
+// DeleteRange deletes keys.
+func (s *kvService) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
+	if err := checkDelete(r); err != nil {
+		return nil, err
+	}
+	return propose[*pb.DeleteRangeResponse](ctx, s.Server, &pb.InternalRaftRequest{DeleteRange: r})
+}
+
+// Txn runs operations as one. A transaction that only reads is answered here,
+// without an entry in the log.
+func (s *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+	req := &pb.InternalRaftRequest{Txn: r}
+	if err := s.replica.CheckQuota(ctx, req); err != nil {
+		return nil, wire(err)
+	}
+	if err := checkTxn(r, s.txnOpsMax); err != nil {
+		return nil, err
+	}
+	// After checkTxn: the overlap check is not made for unbounded input.
+	if err := checkOverlaps(r); err != nil {
+		return nil, err
+	}
+	if !apply.IsReadOnly(r) {
+		return propose[*pb.TxnResponse](ctx, s.Server, req)
+	}
+	if !apply.IsSerializable(r) {
+		if err := s.replica.ReadBarrier(ctx); err != nil {
+			return nil, wire(err)
+		}
+	}
+	resp, err := apply.ReadTxn(ctx, s.replica.Store(), r)
+	if err != nil {
+		return nil, wire(err)
+	}
+	s.fill(resp.Header)
+	return resp, nil
+}
+
+// Compact drops history. A physical one is answered when it is off the disk's
+// tables too.
+func (s *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
+	res, err := s.replica.Propose(ctx, &pb.InternalRaftRequest{Compaction: r})
+	if err != nil {
+		return nil, wire(err)
+	}
+	if r.Physical && res.Done != nil {
+		select {
+		case <-res.Done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if res.Err != nil {
+		return nil, wire(res.Err)
+	}
+	return &pb.CompactionResponse{Header: s.header()}, nil
+}
+
+// headed is a response with a header.
+type headed interface {
+	proto.Message
+	GetHeader() *pb.ResponseHeader
+}
+
+// propose has a request applied and completes its response's header.
+func propose[R headed](ctx context.Context, s *Server, req *pb.InternalRaftRequest) (resp R, err error) {
+	res, err := s.replica.Propose(ctx, req)
+	if err != nil {
+		return resp, wire(err)
+	}
+	if res.Err != nil {
+		return resp, wire(res.Err)
+	}
+	resp, ok := res.Resp.(R)
+	if !ok || resp.GetHeader() == nil {
+		return resp, wire(apply.ErrUnknownRequest)
+	}
+	s.fill(resp.GetHeader())
+	return resp, nil
+}

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+
+	"github.com/coreos/go-semver/semver"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/version"
+)
+
+// maintenanceService is etcdserverpb.Maintenance.
+type maintenanceService struct {
+	*Server
+	pb.UnsafeMaintenanceServer
+}
+
+// Alarm lists, raises or lowers alarms.
+func (s *maintenanceService) Alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error) {
+	return propose[*pb.AlarmResponse](ctx, s.Server, &pb.InternalRaftRequest{Alarm: r})
+}
+
+// Status describes this member. Its header's revision and the indexes are of
+// one moment only roughly.
+func (s *maintenanceService) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, error) {
+	st := s.replica.Status()
+	total, inUse := s.replica.Store().Size()
+	resp := &pb.StatusResponse{
+		Header:           s.header(),
+		Version:          version.Server,
+		DbSize:           total,
+		DbSizeInUse:      inUse,
+		DbSizeQuota:      s.quotaBytes,
+		Leader:           st.Leader,
+		RaftIndex:        st.CommitIndex,
+		RaftTerm:         st.Term,
+		RaftAppliedIndex: st.AppliedIndex,
+		IsLearner:        st.IsLearner,
+		StorageVersion:   version.Storage,
+		DowngradeInfo:    &pb.DowngradeInfo{},
+	}
+	if resp.DbSizeQuota == 0 {
+		resp.DbSizeQuota = config.DefaultQuotaBytes
+	}
+	if st.Leader == 0 {
+		resp.Errors = append(resp.Errors, rpctypes.ErrNoLeader.Error())
+	}
+	for _, a := range s.replica.Alarms(pb.AlarmType_NONE) {
+		resp.Errors = append(resp.Errors, a.String())
+	}
+	return resp, nil
+}
+
+// Defragment answers at once: the engine gives space back by itself.
+func (s *maintenanceService) Defragment(ctx context.Context, _ *pb.DefragmentRequest) (*pb.DefragmentResponse, error) {
+	s.logger.LogAttrs(ctx, levelInfo, "starting defragment")
+	if err := s.replica.Store().Flush(); err != nil {
+		s.logger.WarnContext(ctx, "failed to defragment", "error", err.Error())
+		return nil, wire(err)
+	}
+	s.logger.LogAttrs(ctx, levelInfo, "finished defragment")
+	return &pb.DefragmentResponse{}, nil
+}
+
+// Hash hashes everything this member stores. Members of one cluster differ.
+func (s *maintenanceService) Hash(context.Context, *pb.HashRequest) (*pb.HashResponse, error) {
+	hash, err := s.replica.Store().Hash()
+	if err != nil {
+		return nil, wire(err)
+	}
+	return &pb.HashResponse{Header: s.header(), Hash: hash}, nil
+}
+
+// HashKV hashes the history of keys up to a revision. Members that applied it
+// agree.
+func (s *maintenanceService) HashKV(_ context.Context, r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	hash, current, compacted, revision, err := s.replica.Store().HashKV(r.Revision)
+	if err != nil {
+		return nil, wire(err)
+	}
+	resp := &pb.HashKVResponse{
+		Header:          &pb.ResponseHeader{Revision: current},
+		Hash:            hash,
+		CompactRevision: compacted,
+		HashRevision:    revision,
+	}
+	s.fill(resp.Header)
+	return resp, nil
+}
+
+// MoveLeader hands leadership over; only the leader can.
+func (s *maintenanceService) MoveLeader(ctx context.Context, r *pb.MoveLeaderRequest) (*pb.MoveLeaderResponse, error) {
+	if st := s.replica.Status(); st.Leader != st.MemberID {
+		return nil, rpctypes.ErrGRPCNotLeader
+	}
+	if err := s.replica.MoveLeader(ctx, r.TargetID); err != nil {
+		return nil, wire(err)
+	}
+	return &pb.MoveLeaderResponse{}, nil
+}
+
+// Downgrade checks its arguments as etcd does, and then says that it is not
+// there.
+func (s *maintenanceService) Downgrade(_ context.Context, r *pb.DowngradeRequest) (*pb.DowngradeResponse, error) {
+	switch r.Action {
+	case pb.DowngradeRequest_CANCEL:
+		return nil, rpctypes.ErrGRPCNoInflightDowngrade
+	case pb.DowngradeRequest_VALIDATE, pb.DowngradeRequest_ENABLE:
+	default:
+		return nil, errUnknownMethod
+	}
+	target, err := clusterVersion(r.Version)
+	if err != nil {
+		return nil, rpctypes.ErrGRPCWrongDowngradeVersionFormat
+	}
+	current := s.replica.Cluster().Version()
+	if current == nil {
+		return nil, rpctypes.ErrGRPCClusterVersionUnavailable
+	}
+	if target.Major != current.Major || target.Minor != current.Minor-1 {
+		return nil, rpctypes.ErrGRPCInvalidDowngradeTargetVersion
+	}
+	return nil, errNoDowngrade
+}
+
+// clusterVersion reads "3.6" or "3.6.1" as the cluster version 3.6.0.
+func clusterVersion(text string) (*semver.Version, error) {
+	v, err := semver.NewVersion(text)
+	if err != nil {
+		if v, err = semver.NewVersion(text + ".0"); err != nil {
+			return nil, err
+		}
+	}
+	return &semver.Version{Major: v.Major, Minor: v.Minor}, nil
+}

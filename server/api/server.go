@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // the codec that codec.go wraps
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/petcd/petcd/server/config"
+)
+
+// requestOverhead is what a message may be larger than the largest request, for
+// the encoding around it.
+const requestOverhead = 512 * 1024
+
+// Options are what a Server is made of.
+type Options struct {
+	Config     config.Config
+	Replica    Replica
+	Lessor     Lessor
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics are exported
+}
+
+// Server serves one member's gRPC services on any number of listeners.
+type Server struct {
+	replica Replica
+	lessor  Lessor
+	logger  *slog.Logger
+	metrics *metrics
+	leaders leaderWatch
+	grpc    *grpc.Server
+
+	txnOpsMax             int
+	requestBytesMax       int
+	quotaBytes            int64
+	slowUnary             time.Duration
+	watchProgressInterval time.Duration
+}
+
+// New makes a server; Serve starts it.
+func New(o Options) (*Server, error) {
+	c := o.Config
+	m, err := newMetrics(o.Registerer, c.Metrics == "extensive")
+	if err != nil {
+		return nil, fmt.Errorf("api: register metrics: %w", err)
+	}
+	s := &Server{
+		replica:               o.Replica,
+		lessor:                o.Lessor,
+		logger:                o.Logger,
+		metrics:               m,
+		txnOpsMax:             int(min(c.MaxTxnOps, math.MaxInt32)),
+		requestBytesMax:       int(c.MaxRequestBytes),
+		quotaBytes:            c.QuotaBytes,
+		slowUnary:             c.WarningUnaryRequestDuration,
+		watchProgressInterval: c.WatchProgressNotifyInterval,
+	}
+	s.leaders = leaderWatch{
+		hasLeader: func() bool { return s.replica.Status().Leader != 0 },
+		interval:  c.ElectionTimeout,
+	}
+	s.grpc = grpc.NewServer(s.options(&c)...)
+	pb.RegisterKVServer(s.grpc, &kvService{Server: s})
+	pb.RegisterWatchServer(s.grpc, &watchService{Server: s})
+	pb.RegisterLeaseServer(s.grpc, &leaseService{Server: s})
+	pb.RegisterClusterServer(s.grpc, &clusterService{Server: s})
+	pb.RegisterAuthServer(s.grpc, &authService{Server: s})
+	pb.RegisterMaintenanceServer(s.grpc, &maintenanceService{Server: s})
+	hs := health.NewServer()
+	hs.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+	grpc_health_v1.RegisterHealthServer(s.grpc, hs)
+	m.addServices(s.grpc.GetServiceInfo())
+	return s, nil
+}
+
+// options are gRPC's limits, as etcd sets them, and what makes a small call
+// cheap: workers that keep their stack, and one write buffer a connection only
+// while it writes.
+func (s *Server) options(c *config.Config) []grpc.ServerOption {
+	opts := []grpc.ServerOption{
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.stream),
+		grpc.ForceServerCodecV2(&codec{
+			CodecV2:  encoding.GetCodecV2("proto"),
+			sent:     s.metrics.sentBytes,
+			received: s.metrics.receivedBytes,
+		}),
+		grpc.MaxRecvMsgSize(s.requestBytesMax + requestOverhead),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.MaxConcurrentStreams(c.MaxConcurrentStreams),
+		grpc.SharedWriteBuffer(true),
+		grpc.NumStreamWorkers(uint32(4 * runtime.GOMAXPROCS(0))),
+		grpc.WaitForHandlers(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: c.GRPCKeepAliveMinTime}),
+	}
+	if c.GRPCKeepAliveInterval > 0 && c.GRPCKeepAliveTimeout > 0 {
+		opts = append(opts, grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time:    c.GRPCKeepAliveInterval,
+			Timeout: c.GRPCKeepAliveTimeout,
+		}))
+	}
+	return opts
+}
+
+// Serve answers the connections of l until Stop. It returns nil after Stop.
+func (s *Server) Serve(l net.Listener) error {
+	return s.grpc.Serve(l)
+}
+
+// Stop closes the listeners, lets calls end until ctx is done, then cuts them
+// off. When it returns no handler is running.
+func (s *Server) Stop(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/petcd/petcd/server"
+	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/logging"
+	"github.com/petcd/petcd/server/version"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	code, sig := run(os.Args, os.Environ(), signals, os.Stdout, os.Stderr)
+	if sig != nil {
+		endBySignal(sig)
+	}
+	os.Exit(code)
+}
+
+// endBySignal ends the process the way the signal would have, so that whoever
+// waits for it sees why it ended. Process 1 has no such default: it exits.
+func endBySignal(sig os.Signal) {
+	if os.Getpid() == 1 {
+		os.Exit(exitOK)
+	}
+	signal.Reset(sig)
+	if s, ok := sig.(syscall.Signal); ok {
+		_ = syscall.Kill(os.Getpid(), s) // on failure the exit below remains
+		select {}
+	}
+}
+
+// run is a member's life: from its arguments to its exit code or the signal
+// that ended it.
+func run(args, env []string, signals <-chan os.Signal, stdout, stderr io.Writer) (int, os.Signal) {
+	if len(args) > 1 && (args[1] == "gateway" || args[1] == "grpc-proxy") {
+		fmt.Fprintf(stderr, "etcd %s: %v\n", args[1], config.ErrNotBuilt)
+		return exitFailure, nil
+	}
+	cfg, err := config.Parse(args[1:], env)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		fmt.Fprintln(stderr, config.Usage())
+		fmt.Fprintln(stdout, config.Help())
+		return exitOK, nil
+	case errors.Is(err, config.ErrVersion):
+		fmt.Fprint(stdout, version.Text())
+		return exitOK, nil
+	case errors.Is(err, config.ErrUsage):
+		fmt.Fprintf(stderr, "%v\n%s\n", err, config.Usage())
+		return exitUsage, nil
+	}
+	o := logging.Options{Outputs: []string{"stderr"}, Stdout: stdout, Stderr: stderr}
+	if err == nil {
+		o.Level, o.Format, o.Outputs = cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs
+	}
+	logger, files, logErr := logging.New(o)
+	if logErr != nil {
+		fmt.Fprintln(stderr, logErr)
+		return exitFailure, nil
+	}
+	defer files.Close()
+	logger.Info("Running: ", "args", args)
+	if err != nil {
+		logger.Warn("failed to verify flags", "error", err)
+		return exitFailure, nil
+	}
+	for _, n := range cfg.Notices {
+		level := slog.LevelInfo
+		if n.Warn {
+			level = slog.LevelWarn
+		}
+		logger.Log(context.Background(), level, n.Message, n.Attrs...)
+	}
+	return serve(cfg, signals, logger)
+}
+
+// serve starts the member and waits for its end.
+func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (int, os.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	type started struct {
+		s   *server.Server
+		err error
+	}
+	done := make(chan started, 1)
+	go func() {
+		s, err := server.Start(ctx, *cfg, logger)
+		done <- started{s, err}
+	}()
+	var st started
+	var early os.Signal
+	select {
+	case st = <-done:
+	case early = <-signals:
+		// A member that waits for its peers has to be interruptible.
+		logger.Info("received signal; shutting down", "signal", early.String())
+		cancel()
+		st = <-done
+	}
+	if st.err != nil {
+		if early != nil {
+			return exitFailure, early
+		}
+		logger.Error("failed to start", "error", st.err)
+		return exitFailure, nil
+	}
+	if early != nil {
+		return end(st.s, early, logger)
+	}
+	notifyInit(logger)
+	select {
+	case sig := <-signals:
+		logger.Info("received signal; shutting down", "signal", sig.String())
+		return end(st.s, sig, logger)
+	case err := <-st.s.Err():
+		code := exitOK
+		if err != nil {
+			logger.Error("the member stopped", "error", err)
+			code = exitFailure
+		}
+		end(st.s, nil, logger)
+		return code, nil
+	}
+}
+
+// end closes the member.
+func end(s *server.Server, sig os.Signal, logger *slog.Logger) (int, os.Signal) {
+	if err := s.Close(); err != nil {
+		logger.Error("failed to close", "error", err)
+		return exitFailure, nil
+	}
+	return exitOK, sig
+}
+
+// notifyInit tells systemd, if it asked, that the member serves.
+func notifyInit(logger *slog.Logger) {
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		logger.Error("failed to notify systemd for readiness", "error", err)
+	}
+}

@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"expvar"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/coreos/go-semver/semver"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	etcdversion "go.etcd.io/etcd/api/v3/version"
+
+	"github.com/petcd/petcd/server/version"
+)
+
+// Member is what the handlers ask of the member.
+type Member interface {
+	// HasLeader reports whether a leader is known.
+	HasLeader() bool
+	// IsLearner reports whether the member has no vote.
+	IsLearner() bool
+	// Alarms lists the alarms that are raised.
+	Alarms() []*pb.AlarmMember
+	// Read reads one key, linearizably unless local is set.
+	Read(ctx context.Context, local bool) error
+	// ClusterVersion is nil until it was decided.
+	ClusterVersion() *semver.Version
+}
+
+// Options are what the handlers are made of.
+type Options struct {
+	Member Member
+	Logger *slog.Logger
+	// Gatherer is what /metrics shows, Registerer where the health counters
+	// go; either may be nil.
+	Gatherer   prometheus.Gatherer
+	Registerer prometheus.Registerer
+	// RequestTimeout bounds a health check.
+	RequestTimeout time.Duration
+	EnablePprof    bool
+}
+
+// Handlers makes the handlers of a member's ports.
+type Handlers struct {
+	o      Options
+	health *health
+}
+
+// New registers the health counters and prepares the handlers.
+func New(o Options) (*Handlers, error) {
+	h, err := newHealth(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Handlers{o: o, health: h}, nil
+}
+
+// Client is the handler of the client port: everything, with the headers that
+// let browsers' scripts from any origin read it.
+func (h *Handlers) Client() http.Handler {
+	mux := http.NewServeMux()
+	h.health.install(mux)
+	h.installMetrics(mux)
+	mux.HandleFunc("/version", h.serveVersion)
+	mux.HandleFunc("/debug/vars", getOnly(expvar.Handler().ServeHTTP))
+	if h.o.EnablePprof {
+		installPprof(mux)
+	}
+	return anyOrigin(mux)
+}
+
+// Metrics is the handler of the ports of --listen-metrics-urls.
+func (h *Handlers) Metrics() http.Handler {
+	mux := http.NewServeMux()
+	h.health.install(mux)
+	h.installMetrics(mux)
+	return mux
+}
+
+// installMetrics adds /metrics if there is something to show.
+func (h *Handlers) installMetrics(mux *http.ServeMux) {
+	if h.o.Gatherer != nil {
+		mux.Handle("/metrics", promhttp.HandlerFor(h.o.Gatherer, promhttp.HandlerOpts{}))
+	}
+}
+
+// serveVersion answers with the versions of server, cluster and storage.
+func (h *Handlers) serveVersion(w http.ResponseWriter, r *http.Request) {
+	getOnly(func(w http.ResponseWriter, _ *http.Request) {
+		v := etcdversion.Versions{Server: version.Server, Cluster: "not_decided", Storage: version.Storage}
+		if cv := h.o.Member.ClusterVersion(); cv != nil {
+			v.Cluster = cv.String()
+		}
+		data, err := json.Marshal(v)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(data) // a client that left gets no answer
+	})(w, r)
+}
+
+// installPprof adds the profiles of the runtime.
+func installPprof(mux *http.ServeMux) {
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+}
+
+// getOnly refuses other methods than GET as etcd does.
+func getOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.Header().Set("Allow", http.MethodGet)
+			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// anyOrigin adds the headers of cross-origin requests, and answers the
+// question whether one may be made.
+func anyOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE")
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Headers", "accept, content-type, authorization")
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
