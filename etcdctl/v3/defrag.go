@@ -14,7 +14,7 @@ func (c *ctl) defragCommand() *cobra.Command {
 		Use:   "defrag",
 		Short: "Makes each endpoint's member give unused space back",
 		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
-			failed, err := c.forEndpoints(cmd, cluster, func(cli *clientv3.Client, endpoint string) error {
+			failed, err := c.forEndpoints(cmd, &cluster, func(cli *clientv3.Client, endpoint string) error {
 				ctx, cancel := c.commandContext()
 				defer cancel()
 				start := time.Now()

@@ -55,7 +55,7 @@ func (c *ctl) observe(cli *clientv3.Client, election string) error {
 	ctx, stop := interruption()
 	defer stop()
 	for leader := range concurrency.NewElection(session, election).Observe(ctx) {
-		if err := c.show.Print(&leader); err != nil {
+		if err := c.show.Print(leader); err != nil {
 			return err
 		}
 	}

@@ -113,7 +113,7 @@ term, raft index, raft applied index, errors, downgrade target version,
 downgrade enabled.`,
 		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
 			var all []printer.EndpointStatus
-			failed, err := c.forEndpoints(cmd, *cluster, func(cli *clientv3.Client, endpoint string) error {
+			failed, err := c.forEndpoints(cmd, cluster, func(cli *clientv3.Client, endpoint string) error {
 				ctx, cancel := c.commandContext()
 				defer cancel()
 				resp, err := cli.Status(ctx, endpoint)
@@ -145,7 +145,7 @@ func (c *ctl) endpointHashKVCommand(cluster *bool) *cobra.Command {
 		Short: "Shows each endpoint's hash over the history of the keys",
 		RunE: c.run(func(cmd *cobra.Command, _ []string) error {
 			var all []printer.EndpointHash
-			failed, err := c.forEndpoints(cmd, *cluster, func(cli *clientv3.Client, endpoint string) error {
+			failed, err := c.forEndpoints(cmd, cluster, func(cli *clientv3.Client, endpoint string) error {
 				ctx, cancel := c.commandContext()
 				defer cancel()
 				resp, err := cli.HashKV(ctx, endpoint, rev)
@@ -171,12 +171,12 @@ func (c *ctl) endpointHashKVCommand(cluster *bool) *cobra.Command {
 
 // forEndpoints calls f with a client of each endpoint in turn. It goes on after
 // a failure; failed is the last one's error.
-func (c *ctl) forEndpoints(cmd *cobra.Command, cluster bool, f func(cli *clientv3.Client, endpoint string) error) (failed, err error) {
+func (c *ctl) forEndpoints(cmd *cobra.Command, cluster *bool, f func(cli *clientv3.Client, endpoint string) error) (failed, err error) {
 	spec, err := c.clientSpec(cmd)
 	if err != nil {
 		return nil, err
 	}
-	endpoints, err := c.eachEndpoint(spec, cluster)
+	endpoints, err := c.eachEndpoint(spec, *cluster) // which the environment may have set just now
 	if err != nil {
 		return nil, err
 	}

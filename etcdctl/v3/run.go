@@ -41,6 +41,7 @@ func Run(p Process) int {
 	c := &ctl{Process: p}
 	defer c.close()
 	root := c.rootCommand()
+	root.SilenceUsage = true // cobra would write it to standard output
 	root.SetArgs(p.Args)
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
@@ -51,9 +52,11 @@ func Run(p Process) int {
 	}
 	switch {
 	case !ran.SilenceErrors:
-		// cobra has shown its own errors (unknown commands and flags) together
-		// with the usage; the commands' errors it was told to leave alone.
-		explainUnknown(p.Stderr, err)
+		// cobra has shown its own errors, those of unknown commands and flags.
+		// The commands' errors it was told to leave alone.
+		if !explainUnknown(p.Stderr, err) {
+			fmt.Fprintln(p.Stderr, ran.UsageString())
+		}
 	case !reported(err):
 		fmt.Fprintln(p.Stderr, "Error:", err)
 	}
@@ -77,11 +80,10 @@ func (c *ctl) close() {
 	}
 }
 
-// run makes f a command's body: its errors are reported by Run, without the
-// usage that cobra adds to its own.
+// run makes f a command's body, whose errors are reported by Run.
 func (c *ctl) run(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		cmd.SilenceErrors = true
 		return f(cmd, args)
 	}
 }

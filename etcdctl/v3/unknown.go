@@ -3,6 +3,7 @@ package v3
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -12,13 +13,17 @@ var api2Commands = []string{
 	"set", "setdir", "update", "updatedir",
 }
 
-// explainUnknown says why a command of API 2 is unknown here. cobra tells only
-// by the error's text which command it did not find.
-func explainUnknown(w io.Writer, err error) {
-	for _, name := range api2Commands {
-		if strings.HasPrefix(err.Error(), fmt.Sprintf("unknown command %q for \"etcdctl\"", name)) {
-			fmt.Fprintf(w, "%q is a command of API 2, but ETCDCTL_API=3 is set. API 2 comes with a later release.\n", name)
-			return
-		}
+// explainUnknown tells whether err is about an unknown command and, if API 2
+// has that command, says so. cobra shows only by the error's text what it is
+// about.
+func explainUnknown(w io.Writer, err error) bool {
+	name, unknown := strings.CutPrefix(err.Error(), `unknown command "`)
+	if !unknown {
+		return false
 	}
+	name, _, _ = strings.Cut(name, `"`)
+	if slices.Contains(api2Commands, name) {
+		fmt.Fprintf(w, "%q is a command of API 2, but ETCDCTL_API=3 is set. API 2 comes with a later release.\n", name)
+	}
+	return true
 }
