@@ -42,6 +42,9 @@ func (b *Batch) Begin() *Tx {
 // Revision is the newest revision, the batch's own changes included.
 func (b *Batch) Revision() int64 { return b.kv.Revision() }
 
+// CompactRevision is the compact revision, the batch's own compaction included.
+func (b *Batch) CompactRevision() int64 { return b.kv.CompactRevision() }
+
 // Commit makes the batch the state as of a log entry, and shows it to readers
 // and watchers.
 func (b *Batch) Commit(index, term uint64) error {
