@@ -5,12 +5,35 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Raft is the member the transport serves.
+// Limits and intervals. Times are etcd's.
+const (
+	ioTimeout       = 5 * time.Second        // a stream that is silent for so long is dead
+	heartbeatEvery  = ioTimeout / 3          // of an idle stream
+	redialEvery     = 100 * time.Millisecond // of a stream that isn't there
+	dialTimeout     = 2 * time.Second
+	snapshotTimeout = 30 * time.Second // without any progress
+	answerTimeout   = 10 * time.Minute // between a request's end and its answer: the receiver stages a state
+	probeEvery      = ioTimeout - time.Second
+
+	streamQueueMax   = 4096
+	pipelineQueueMax = 64
+	pipelineWorkers  = 2
+	remotesMax       = 64
+
+	messageBytesMax  = 512 << 20 // a message on a stream
+	pipelineBytesMax = 64 << 20  // a message posted
+	envelopeBytesMax = 64 << 20  // the message before a state
+	replyBytesMax    = 64 << 10
+)
+
+// Raft is the member the transport serves. None of its methods may wait for the network.
 type Raft interface {
 	Step(ctx context.Context, m *raftpb.Message) error
 	ReportUnreachable(id uint64)
@@ -43,11 +66,19 @@ type Config struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// PeerURLs returns this member's advertised peer URLs.
 	PeerURLs func() []string
-	// Filter, when set, is asked for every message: false drops it, at the sender and at the receiver. Tests cut links
-	// with it.
+	// Removed is called when a peer says that this member was removed from the cluster; it may be called often.
+	Removed func()
+	// Filter, when set, is asked for every message and snapshot: false drops it, at the sender and at the receiver. Tests
+	// cut links with it.
 	Filter func(from, to uint64) bool
 	// Logger receives the transport's messages; nil discards them.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil means none.
 	Registerer prometheus.Registerer
 }
+
+// passes asks the filter.
+func (c *Config) passes(from, to uint64) bool { return c.Filter == nil || c.Filter(from, to) }
+
+// hexID is how ids are written in URLs, headers and metrics.
+func hexID(id uint64) string { return strconv.FormatUint(id, 16) }
