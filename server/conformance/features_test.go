@@ -1,0 +1,42 @@
+package conformance
+
+import (
+	"testing"
+
+	"github.com/petcd/petcd/server/process"
+)
+
+// feature is something that not every release of etcd has, or does as the
+// newest does.
+type feature string
+
+const (
+	rangeStream       feature = "KV.RangeStream (3.7)"
+	moreStatusFields  feature = "Status fields storageVersion, dbSizeQuota, downgradeInfo (3.6)"
+	hashRevision      feature = "HashKVResponse.hash_revision (3.6)"
+	snapshotVersion   feature = "SnapshotResponse.version (3.6)"
+	livezReadyz       feature = "/livez and /readyz (3.5.11, 3.4.29)"
+	versionStorage    feature = "/version with the storage version (3.6)"
+	negativeWatchFrom feature = "watch from a negative revision is refused (3.6.6)"
+)
+
+// lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
+// nothing.
+var lacking = map[string]map[feature]bool{
+	process.Etcd34: {
+		rangeStream: true, moreStatusFields: true, hashRevision: true, snapshotVersion: true,
+		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
+	},
+}
+
+// has says whether a target has a feature.
+func (tg target) has(f feature) bool { return !lacking[tg.name][f] }
+
+// needs ends a case on a target that lacks the feature it is about, and says
+// so.
+func needs(t *testing.T, e *env, f feature) {
+	t.Helper()
+	if !e.target.has(f) {
+		t.Skipf("etcd %s lacks %s", e.target.name, f)
+	}
+}
