@@ -13,8 +13,8 @@ import (
 // durably. Readers that run finish on the old state, which is then removed.
 // It belongs to the apply loop, between batches.
 func (s *Store) InstallSnapshot(name string) error {
-	if !strings.HasPrefix(name, schema.StagePrefix) || strings.ContainsAny(name, `/\`) {
-		return fmt.Errorf("storage: %.60q is not the name of a staged snapshot", name)
+	if err := checkStaged(name); err != nil {
+		return err
 	}
 	folder, err := s.nextEngine()
 	if err != nil {
@@ -41,6 +41,14 @@ func (s *Store) InstallSnapshot(name string) error {
 		return errors.Join(err, st.err)
 	}
 	s.replace(st)
+	return nil
+}
+
+// checkStaged refuses what StageSnapshot cannot have returned.
+func checkStaged(name string) error {
+	if !strings.HasPrefix(name, schema.StagePrefix) || strings.ContainsAny(name, `/\`) {
+		return fmt.Errorf("storage: %.60q is not the name of a staged snapshot", name)
+	}
 	return nil
 }
 

@@ -21,6 +21,7 @@ type Store struct {
 
 	hub        *watch.Hub
 	compaction *mvcc.CompactionMetrics
+	folders    folderNames
 
 	// state is nil once the store is closed.
 	state atomic.Pointer[state]
@@ -29,20 +30,25 @@ type Store struct {
 // Open opens the state in dir, or begins an empty one when dir is new. It
 // fails with ErrCorrupt or ErrForeign, and leaves dir as it was, when what is
 // there cannot be used.
-func Open(dir string, o Options) (s *Store, err error) {
+func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	if err := makeFolder(o.FS, dir); err != nil {
 		return nil, err
 	}
-	s = &Store{dir: dir, o: o, compaction: mvcc.NewCompactionMetrics()}
-	if s.lock, err = lockFolder(o.FS, dir); err != nil {
+	lock, err := lockFolder(o.FS, dir)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.lock.Close())
-		}
-	}()
+	s, err := open(dir, o)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// open is Open once dir is there and locked.
+func open(dir string, o Options) (*Store, error) {
 	folder, err := locate(dir, o)
 	if err != nil {
 		return nil, err
@@ -55,6 +61,7 @@ func Open(dir string, o Options) (s *Store, err error) {
 		st.release()
 		return nil, errors.Join(err, st.err)
 	}
+	s := &Store{dir: dir, o: o, compaction: mvcc.NewCompactionMetrics()}
 	if err := s.startCompactor(st); err != nil {
 		st.release()
 		return nil, errors.Join(err, st.err)

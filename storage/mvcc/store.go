@@ -66,6 +66,9 @@ func (s *Store) Revision() int64 { return s.published.Load().revision }
 // -1 for a store that was never compacted.
 func (s *Store) CompactRevision() int64 { return s.compacted.Load() }
 
+// Keys is the number of live keys.
+func (s *Store) Keys() int64 { return s.published.Load().counts.Total() }
+
 // stateRevision reads one of the compact revisions in the state table.
 func (s *Store) stateRevision(name string) (int64, error) {
 	b, err := s.db.Get(nil, schema.AppendRecordKey(nil, schema.TableState, []byte(name)))
