@@ -160,10 +160,15 @@ func (c *historyCheck) operation(o Operation) {
 	}
 }
 
-// writers checks that every value in the history was sent by some operation that may have happened.
+// writers checks that every value and delete in the history was sent by some operation that may have
+// happened.
 func (c *historyCheck) writers(ops []Operation) {
 	sent := make(map[string]bool)
+	deletes := make(map[string]int) // sent, less those that happened, by key
 	for _, o := range ops {
+		if o.Kind == Delete && (o.Answer.Done || !o.Known) {
+			deletes[o.Key]++
+		}
 		if o.Kind == Put || o.Kind == Swap && (o.Answer.Done || !o.Known) {
 			sent[o.Key+"="+o.Value] = true
 		}
@@ -171,6 +176,13 @@ func (c *historyCheck) writers(ops []Operation) {
 	for id, revision := range c.byValue {
 		if !sent[id] {
 			c.fail("%s, at revision %d, is nobody's, or of a write that was refused", id, revision)
+		}
+	}
+	for place, e := range c.at {
+		if e.Delete {
+			if deletes[place.key]--; deletes[place.key] < 0 {
+				c.fail("key %s is deleted more often than anyone asked, at revision %d among others", place.key, place.revision)
+			}
 		}
 	}
 }

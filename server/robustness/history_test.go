@@ -63,6 +63,7 @@ func TestCheckHistoryFindsPlantedErrors(t *testing.T) {
 		"read of what never was": func(r *run) { r.ops[6].Answer.Value = "7" },
 		"value nobody sent":      func(r *run) { r.ops = r.ops[:7] },
 		"refused write happened": func(r *run) { r.ops[4].Answer.Done = false },
+		"delete nobody sent":     func(r *run) { r.ops = append(r.ops[:3:3], r.ops[4:]...) },
 		"value written twice":    func(r *run) { r.events[5].Value = "3" },
 		"revision skipped":       func(r *run) { r.events = append(r.events[:4:4], r.events[5]) },
 		"history too short":      func(r *run) { r.end = 16 },

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -13,25 +12,19 @@ import (
 
 // register is one key as the model knows it.
 type register struct {
-	exists bool
-	value  string
-	// revision of the last change. After an ambiguous one only a bound below is known, until a read
-	// tells.
-	revision int64
-	bound    bool
+	exists   bool
+	value    string
+	revision int64 // of the last change, deletes included
 }
 
 // step applies an operation; false when its answer is impossible in this state.
 func (r register) step(o Operation) (bool, register) {
-	if !o.Known {
-		return true, r.perhaps(o)
-	}
 	a := o.Answer
 	switch o.Kind {
 	case Get:
-		return r.read(a)
+		return r.agrees(a), r
 	case Put:
-		return r.write(o.Value, a.Revision)
+		return a.Revision > r.revision, register{exists: true, value: o.Value, revision: a.Revision}
 	case Delete:
 		if a.Done != r.exists {
 			return false, r
@@ -45,28 +38,11 @@ func (r register) step(o Operation) (bool, register) {
 			return false, r
 		}
 		if !a.Done {
-			return r.read(a)
+			return r.agrees(a), r
 		}
-		return r.write(o.Value, a.Revision)
+		return a.Revision > r.revision, register{exists: true, value: o.Value, revision: a.Revision}
 	}
 	return false, r
-}
-
-// perhaps is the state if an ambiguous operation happens here. That it never happened is the same as
-// happening after everything else, for its interval has no end.
-func (r register) perhaps(o Operation) register {
-	switch o.Kind {
-	case Put:
-		return register{exists: true, value: o.Value, revision: r.revision, bound: true}
-	case Swap:
-		if r.matches(o.Expect) {
-			return register{exists: true, value: o.Value, revision: r.revision, bound: true}
-		}
-	case Delete:
-		return register{revision: r.revision}
-	case Get:
-	}
-	return r
 }
 
 // matches is Swap's condition.
@@ -77,26 +53,12 @@ func (r register) matches(expect string) bool {
 	return r.exists && r.value == expect
 }
 
-// read checks what a read answered, and learns a revision that was not known.
-func (r register) read(a Answer) (bool, register) {
+// agrees says whether a read of the register can answer so.
+func (r register) agrees(a Answer) bool {
 	if a.Found != r.exists || a.Revision < r.revision {
-		return false, r
+		return false
 	}
-	if !a.Found {
-		return true, r
-	}
-	if a.Value != r.value || a.ModRevision > a.Revision {
-		return false, r
-	}
-	if r.bound {
-		return a.ModRevision > r.revision, register{exists: true, value: r.value, revision: a.ModRevision}
-	}
-	return a.ModRevision == r.revision, r
-}
-
-// write sets the value at a known revision, which must be new.
-func (r register) write(value string, revision int64) (bool, register) {
-	return revision > r.revision, register{exists: true, value: value, revision: revision}
+	return !a.Found || a.Value == r.value && a.ModRevision == r.revision
 }
 
 // model is the register as porcupine takes it.
@@ -112,19 +74,13 @@ func model() porcupine.Model {
 }
 
 // checkLinearizable looks for an order of each key's operations that explains all answers. Keys are
-// independent registers, so they are checked one by one, within the budget for all of them.
+// independent registers, so they are checked one by one, within the budget for all of them. What
+// became of ambiguous writes must have been resolved before.
 func checkLinearizable(ops []Operation, budget time.Duration) error {
 	deadline := time.Now().Add(budget)
 	byKey := make(map[string][]porcupine.Operation)
 	for _, o := range ops {
-		if o.Kind == Get && !o.Known {
-			continue // changed nothing and says nothing
-		}
-		end := int64(o.Return)
-		if !o.Known {
-			end = math.MaxInt64
-		}
-		byKey[o.Key] = append(byKey[o.Key], porcupine.Operation{ClientId: o.Client, Input: o, Call: int64(o.Call), Return: end})
+		byKey[o.Key] = append(byKey[o.Key], porcupine.Operation{ClientId: o.Client, Input: o, Call: int64(o.Call), Return: int64(o.Return)})
 	}
 	var errs []error
 	for key, history := range byKey {

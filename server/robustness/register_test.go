@@ -1,6 +1,7 @@
 package robustness
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,18 +45,6 @@ func TestLinearizableHistories(t *testing.T) {
 			took(3, 4, Get, "", read("a", 2, 2)),
 			took(5, 6, Get, "", read("b", 3, 3)),
 		},
-		"an ambiguous write appears late": {
-			took(0, 1, Put, "a", Answer{Revision: 2}),
-			ambiguous(took(2, 0, Put, "b", Answer{})),
-			took(3, 4, Put, "c", Answer{Revision: 3}),
-			took(5, 6, Get, "", read("c", 3, 3)),
-			took(7, 8, Get, "", read("b", 4, 4)),
-		},
-		"an ambiguous write never appears": {
-			took(0, 1, Put, "a", Answer{Revision: 2}),
-			ambiguous(took(2, 0, Delete, "", Answer{})),
-			took(3, 4, Get, "", read("a", 2, 7)),
-		},
 		"swaps": {
 			swap(took(0, 1, Swap, "a", Answer{Done: true, Revision: 2}), ""),
 			swap(took(2, 3, Swap, "b", read("a", 2, 2)), "x"),
@@ -95,14 +84,58 @@ func TestImpossibleHistories(t *testing.T) {
 			took(0, 1, Put, "a", Answer{Revision: 5}),
 			took(2, 3, Get, "", read("a", 4, 5)),
 		},
-		"ambiguous write read before it was called": {
-			took(0, 1, Get, "", read("a", 2, 2)),
-			ambiguous(took(2, 0, Put, "a", Answer{})),
-		},
 		"delete of nothing": {
 			took(0, 1, Delete, "", Answer{Done: true, Revision: 2}),
 		},
 	} {
 		require.ErrorIs(t, checkLinearizable(ops, time.Minute), ErrLinearizability, name)
 	}
+}
+
+// TestAmbiguousOperationsAreResolved: a history the checker explains only with what became of them.
+func TestAmbiguousOperationsAreResolved(t *testing.T) {
+	late := ambiguous(took(2, 0, Put, "b", Answer{}))
+	lost := ambiguous(took(2, 0, Put, "x", Answer{}))
+	gone := ambiguous(took(2, 0, Delete, "", Answer{}))
+	mute := ambiguous(took(2, 0, Get, "", Answer{}))
+	ops := []Operation{
+		took(0, 1, Put, "a", Answer{Revision: 2}),
+		late, lost, gone, mute,
+		took(3, 4, Put, "c", Answer{Revision: 3}),
+		took(5, 6, Get, "", read("c", 3, 3)),
+		took(7, 8, Get, "", read("b", 4, 4)),
+		took(9, 10, Get, "", read("", 0, 5)),
+	}
+	events := []Event{{Revision: 2, Key: "k", Value: "a"}, {Revision: 3, Key: "k", Value: "c"},
+		{Revision: 4, Key: "k", Value: "b"}, {Revision: 5, Key: "k", Delete: true}}
+	resolved := resolve(ops, events)
+	require.Len(t, resolved, len(ops)-2) // without lost and mute
+	require.NoError(t, checkLinearizable(resolved, time.Minute))
+
+	ops[1].Call = 9 * time.Millisecond // read before it was called
+	require.ErrorIs(t, checkLinearizable(resolve(ops, events), time.Minute), ErrLinearizability)
+}
+
+// TestManyAmbiguousOperationsAreDecided: as many as a long fault leaves behind.
+func TestManyAmbiguousOperationsAreDecided(t *testing.T) {
+	var ops []Operation
+	var events []Event
+	revision := int64(1)
+	for i := range 400 {
+		value := strconv.Itoa(i)
+		o := took(10*i, 10*i+5, Put, value, Answer{Revision: revision + 1})
+		if i%2 == 0 {
+			o = ambiguous(o)
+		}
+		if i%4 != 0 { // every second ambiguous one never happened
+			revision++
+			o.Answer.Revision = revision
+			events = append(events, Event{Revision: revision, Key: "k", Value: value})
+		}
+		if !o.Known {
+			o.Answer = Answer{}
+		}
+		ops = append(ops, o)
+	}
+	require.NoError(t, checkLinearizable(resolve(ops, events), time.Minute))
 }

@@ -1,0 +1,269 @@
+package robustness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+)
+
+const (
+	// settleQuiet is how long the revision must stand still before an epoch is checked: a forwarded
+	// proposal may outlive its client's patience.
+	settleQuiet = 300 * time.Millisecond
+	// checkBudget bounds the search for a linearization of one epoch.
+	checkBudget = 2 * time.Minute
+	// calmMax is the longest time of load between two faults.
+	calmMax = 300 * time.Millisecond
+)
+
+// Campaign is a run of faults under load, checked epoch by epoch.
+type Campaign struct {
+	Cluster  *Cluster
+	Seed     uint64
+	Traffic  Traffic
+	Watchers int
+	Faults   []Fault
+	Epoch    int // faults per epoch
+	Logf     func(format string, args ...any)
+
+	// tamper changes an epoch's traffic before it starts; tests plant errors with it.
+	tamper func(*traffic)
+}
+
+// Summary is what a campaign did.
+type Summary struct {
+	Epochs, Faults, Kills int
+	Operations, Ambiguous int
+	Events                int
+	Sessions              int
+	Revision              int64
+}
+
+// Run inflicts faults until at least so many happened and so many processes were killed, or the
+// budget of time is used up. The first epoch that fails a check ends it.
+func (c *Campaign) Run(ctx context.Context, faults, kills int, budget time.Duration) (Summary, error) {
+	var sum Summary
+	began := time.Now()
+	rng := rand.New(rand.NewPCG(c.Seed, 0))
+	revision, err := c.settle(ctx)
+	if err != nil {
+		return sum, err
+	}
+	for (sum.Faults < faults || sum.Kills < kills) && time.Since(began) < budget {
+		e := &epoch{Campaign: c, number: sum.Epochs, start: revision, prefix: fmt.Sprintf("e%05d/", sum.Epochs)}
+		if err := e.run(ctx, rng); err != nil {
+			return sum, fmt.Errorf("epoch %d (seed %d, faults: %v): %w", e.number, c.Seed, e.names, err)
+		}
+		revision = e.end
+		e.count(&sum)
+		c.Logf("epoch %d: %d operations (%d ambiguous), %d events, %d watch sessions, revision %d, %d kills so far; %v", e.number,
+			len(e.traffic.ops), e.ambiguous(), len(e.events), e.sessions, e.end, sum.Kills, e.names)
+	}
+	return sum, nil
+}
+
+// settle waits until nothing changes any more and all members agree; it returns the revision.
+func (c *Campaign) settle(ctx context.Context) (int64, error) {
+	if err := c.Cluster.WaitHealthy(ctx); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, convergeTimeout)
+	defer cancel()
+	last := int64(-1)
+	for {
+		now, err := currentRevision(ctx, c.Cluster.conns[0])
+		if err == nil && now == last {
+			break
+		}
+		last = now
+		if !wait(ctx, settleQuiet) {
+			return 0, fmt.Errorf("%w: the revision does not settle: %w", ErrUnhealthy, errors.Join(err, ctx.Err()))
+		}
+	}
+	return converge(ctx, c.Cluster.conns)
+}
+
+// epoch is some faults under load and the checks after them.
+type epoch struct {
+	*Campaign
+	number     int
+	prefix     string
+	start, end int64 // revisions
+
+	names    []string
+	kills    int
+	traffic  *traffic
+	watchers []*watcher
+	events   []Event
+	sessions int
+}
+
+// run is the epoch: load and faults, rest, checks.
+func (e *epoch) run(ctx context.Context, rng *rand.Rand) error {
+	e.traffic = newTraffic(e.Traffic, e.Cluster.conns, e.prefix, e.start)
+	if e.tamper != nil {
+		e.tamper(e.traffic)
+	}
+	loadCtx, stopLoad := context.WithCancel(ctx)
+	watchCtx, stopWatches := context.WithCancel(ctx)
+	defer stopWatches()
+	var load, watches sync.WaitGroup
+	var end atomic.Int64 // where watchers may stop; 0 while the load goes on
+	load.Go(func() { e.traffic.Run(loadCtx, rng.Uint64()) })
+	for i := range e.Watchers {
+		w := newWatcher(i, e.Cluster.conns, e.prefix, e.start, rng.Uint64())
+		e.watchers = append(e.watchers, w)
+		watches.Go(func() { w.run(watchCtx, end.Load) })
+	}
+	err := e.inflict(ctx, rng)
+	stopLoad()
+	load.Wait()
+	if err != nil {
+		stopWatches()
+		watches.Wait()
+		return err
+	}
+	if err := e.rest(ctx, &end); err != nil {
+		return err
+	}
+	if err := e.awaitWatchers(ctx); err != nil {
+		return err
+	}
+	stopWatches()
+	watches.Wait()
+	return e.check(ctx)
+}
+
+// inflict does the epoch's faults, each after a time of load. Every second one meets a cluster that
+// has recovered from the one before, the others whatever is there.
+func (e *epoch) inflict(ctx context.Context, rng *rand.Rand) error {
+	for i := range e.Epoch {
+		if !wait(ctx, randomUpTo(rng, calmMax)) {
+			return ctx.Err()
+		}
+		f := choose(e.Faults, rng)
+		e.names = append(e.names, f.Name)
+		killed, err := f.do(ctx, e.Cluster, rng)
+		e.kills += killed
+		if err != nil {
+			return err
+		}
+		if i%2 == 0 {
+			if err := e.Cluster.WaitHealthy(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rest lets the cluster settle, then makes one event that every watcher must see: a put for those
+// that want puts, a delete for those that want deletes.
+func (e *epoch) rest(ctx context.Context, end *atomic.Int64) error {
+	if _, err := e.settle(ctx); err != nil {
+		return err
+	}
+	last := Operation{Kind: Put, Key: e.prefix + "end", Value: e.prefix + "end"}
+	c := &client{traffic: e.traffic, seen: make(map[string]string)}
+	for _, kind := range []Kind{Put, Delete} {
+		last.Kind = kind
+		last.Call = time.Since(e.traffic.began)
+		var err error
+		if last.Answer, err = c.send(ctx, last); err != nil {
+			return fmt.Errorf("%w: last write of the epoch: %w", ErrUnhealthy, err)
+		}
+		last.Return, last.Known = time.Since(e.traffic.began), true
+		c.record(e.traffic.floor.Load(), last)
+		if kind == Put {
+			end.Store(last.Answer.Revision)
+		}
+	}
+	var err error
+	e.end, err = converge(ctx, e.Cluster.conns)
+	return err
+}
+
+// awaitWatchers waits until each has seen the epoch to its end.
+func (e *epoch) awaitWatchers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, convergeTimeout)
+	defer cancel()
+	for i, w := range e.watchers {
+		for w.Last() < e.end-1 {
+			if !wait(ctx, 10*time.Millisecond) {
+				return fmt.Errorf("%w: not reliable: watcher %d has got to revision %d and not to %d", ErrWatch, i, w.Last(), e.end)
+			}
+		}
+	}
+	return nil
+}
+
+// check runs every check on what the epoch recorded, then forgets its history in the store too.
+func (e *epoch) check(ctx context.Context) error {
+	errs := e.traffic.errs
+	// The history of one member and the states of all: their HashKV are equal already.
+	member := e.number % len(e.Cluster.conns)
+	var err error
+	if e.events, err = readHistory(ctx, e.Cluster.conns[member], e.start, e.end); err != nil {
+		return err
+	}
+	for _, conn := range e.Cluster.conns {
+		state, err := readState(ctx, conn, e.prefix, e.end)
+		if err != nil {
+			return err
+		}
+		errs = append(errs, checkHistory(e.events, e.start, e.end, e.traffic.ops, state))
+	}
+	for _, w := range e.watchers {
+		for _, s := range w.Sessions() {
+			e.sessions++
+			errs = append(errs, checkWatch(e.events, s))
+		}
+	}
+	errs = append(errs, checkLinearizable(resolve(e.traffic.ops, e.events), checkBudget))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return e.compact(ctx)
+}
+
+// compact drops the history of every second epoch, so that crashes meet stores before, during and
+// after a compaction.
+func (e *epoch) compact(ctx context.Context) error {
+	if e.number%2 == 0 {
+		return nil
+	}
+	_, err := pb.NewKVClient(e.Cluster.conns[0]).Compact(ctx, &pb.CompactionRequest{Revision: e.end, Physical: e.number%4 == 1})
+	if err != nil {
+		return fmt.Errorf("robustness: compact at %d: %w", e.end, err)
+	}
+	return nil
+}
+
+// ambiguous counts the operations without an answer.
+func (e *epoch) ambiguous() int {
+	n := 0
+	for _, op := range e.traffic.ops {
+		if !op.Known {
+			n++
+		}
+	}
+	return n
+}
+
+// count adds the epoch to the summary.
+func (e *epoch) count(sum *Summary) {
+	sum.Epochs++
+	sum.Faults += len(e.names)
+	sum.Kills += e.kills
+	sum.Operations += len(e.traffic.ops)
+	sum.Ambiguous += e.ambiguous()
+	sum.Events += len(e.events)
+	sum.Sessions += e.sessions
+	sum.Revision = e.end
+}

@@ -1,0 +1,45 @@
+package robustness
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+)
+
+// TestPlantedStaleReadsAreFound gives clients what a member has by itself (serializable reads) where
+// they asked for linearizable ones. With members cut off, some of these reads are stale, and a checker
+// that finds nothing wrong with them is worth nothing.
+func TestPlantedStaleReadsAreFound(t *testing.T) {
+	cluster := threeMembers(t)
+	c := Campaign{
+		Cluster: cluster,
+		Seed:    seed(t),
+		Traffic: Traffic{Clients: 10, Keys: 4, Pause: 2 * time.Millisecond, Gets: 10, Puts: 5, Swaps: 1},
+		Faults:  cutsOnly(),
+		Epoch:   4,
+		Logf:    t.Logf,
+		tamper: func(tr *traffic) {
+			tr.read = func(ctx context.Context, member int, key string) (*pb.RangeResponse, error) {
+				return pb.NewKVClient(tr.conns[member]).Range(ctx, &pb.RangeRequest{Key: []byte(key), Serializable: true})
+			}
+		},
+	}
+	_, err := c.Run(t.Context(), 12, 0, time.Hour)
+	require.ErrorIs(t, err, ErrLinearizability)
+	require.ErrorIs(t, err, ErrRevision)
+	require.NotErrorIs(t, err, ErrHistory, "the writes were right")
+}
+
+// cutsOnly are the faults under which a member goes on answering serializable reads from the past.
+func cutsOnly() []Fault {
+	var cuts []Fault
+	for _, f := range Separations() {
+		if f.Name == "cut off one" || f.Name == "cut off the leader" {
+			cuts = append(cuts, f)
+		}
+	}
+	return cuts
+}

@@ -1,0 +1,153 @@
+package robustness
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/server/process"
+)
+
+// seed is $PETCD_SEED, or drawn; it is printed either way (I3).
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := uint64(number(t, "PETCD_SEED", 0))
+	if s == 0 {
+		s = rand.Uint64() >> 1
+	}
+	t.Logf("seed: PETCD_SEED=%d", s)
+	return s
+}
+
+// number reads a variable that says how much to do.
+func number(t *testing.T, name string, otherwise int64) int64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	require.NoError(t, err, name)
+	return n
+}
+
+// built finds or builds the servers once per test binary.
+var built = struct {
+	sync.Mutex
+	paths map[string]string
+	dir   string
+}{paths: make(map[string]string)}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "robustness-")
+	if err != nil {
+		panic(err)
+	}
+	built.dir = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// server is the binary under test: $PETCD_TARGET (petcd, the default, or a real etcd's version).
+func server(t *testing.T) string {
+	t.Helper()
+	target := os.Getenv("PETCD_TARGET")
+	if target == "" {
+		target = process.Petcd
+	}
+	built.Lock()
+	defer built.Unlock()
+	if path := built.paths[target]; path != "" {
+		return path
+	}
+	b, err := process.Locate(t.Context(), target, built.dir)
+	if target != process.Petcd && errors.Is(err, process.ErrNoBinary) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	built.paths[target] = b.Etcd
+	return b.Etcd
+}
+
+// threeMembers starts the cluster most tests use. On a failure its logs stay.
+func threeMembers(t *testing.T) *Cluster {
+	t.Helper()
+	return members(t, 3)
+}
+
+// members starts a cluster of so many.
+func members(t *testing.T, count int) *Cluster {
+	t.Helper()
+	binary := server(t)
+	dir, err := os.MkdirTemp("", "robustness-data-")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := StartCluster(ctx, binary, dir, count)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, c.Close())
+		if t.Failed() {
+			t.Logf("data and logs are in %s", dir)
+			return
+		}
+		require.NoError(t, os.RemoveAll(dir))
+	})
+	return c
+}
+
+// TestKillCampaign kills members at random under load. PETCD_KILLS says how many (100), PETCD_BUDGET
+// for how long at most.
+func TestKillCampaign(t *testing.T) {
+	kills := number(t, "PETCD_KILLS", 100)
+	if testing.Short() {
+		kills = 10
+	}
+	c := Campaign{
+		Cluster:  threeMembers(t),
+		Seed:     seed(t),
+		Traffic:  Traffic{Clients: 8, Keys: 24, Pause: 5 * time.Millisecond, Gets: 2, Puts: 6, Deletes: 1, Swaps: 2, Multis: 1},
+		Watchers: 4,
+		Faults:   Kills(),
+		Epoch:    8,
+		Logf:     t.Logf,
+	}
+	began := time.Now()
+	sum, err := c.Run(t.Context(), 0, int(kills), 2*time.Hour)
+	require.NoError(t, err)
+	t.Logf("%d kills in %v: %+v", sum.Kills, time.Since(began).Round(time.Second), sum)
+	require.GreaterOrEqual(t, sum.Kills, int(kills))
+}
+
+// TestLinearizability kills, pauses and partitions members under a load made for finding stale reads.
+// PETCD_FAULTS says how many faults (24).
+func TestLinearizability(t *testing.T) {
+	faults := number(t, "PETCD_FAULTS", 24)
+	if testing.Short() {
+		faults = 6
+	}
+	c := Campaign{
+		Cluster:  threeMembers(t),
+		Seed:     seed(t),
+		Traffic:  Traffic{Clients: 10, Keys: 8, Pause: 5 * time.Millisecond, Gets: 8, Puts: 4, Deletes: 1, Swaps: 4, Multis: 1},
+		Watchers: 4,
+		Faults:   append(Separations(), Kills()...),
+		Epoch:    6,
+		Logf:     t.Logf,
+	}
+	sum, err := c.Run(t.Context(), int(faults), 0, 2*time.Hour)
+	require.NoError(t, err)
+	t.Logf("%+v", sum)
+	require.Positive(t, sum.Events)
+	require.Positive(t, sum.Sessions)
+}
