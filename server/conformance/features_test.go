@@ -18,6 +18,13 @@ const (
 	livezReadyz       feature = "/livez and /readyz (3.5.11, 3.4.29)"
 	versionStorage    feature = "/version with the storage version (3.6)"
 	negativeWatchFrom feature = "watch from a negative revision is refused (3.6.6)"
+	sortChecked       feature = "unknown sort orders and targets are refused (3.5.22, 3.6.2); it ignores the one and panics on the other"
+	updateOfLearner   feature = "MemberUpdate leaves a learner a learner (3.6.12)"
+	learnerRefusal    feature = "a learner's refusal has the code FailedPrecondition (3.5)"
+	tokenIgnored      feature = "a token is ignored while authentication is off (3.5)"
+	alarmHeader       feature = "the answer to a list of alarms has a header (3.5)"
+	downgrade         feature = "Maintenance.Downgrade (3.5)"
+	hashAtCompacted   feature = "HashKV at the compacted revision (3.5)"
 )
 
 // lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
@@ -26,6 +33,8 @@ var lacking = map[string]map[feature]bool{
 	process.Etcd34: {
 		rangeStream: true, moreStatusFields: true, hashRevision: true, snapshotVersion: true,
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
+		sortChecked: true, updateOfLearner: true, hashAtCompacted: true,
+		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true,
 	},
 }
 

@@ -62,6 +62,7 @@ func hashCases(s *suite) {
 		require.Equal(t, hashAt6Compacted4, resp.Hash)
 	})
 	s.run("at_the_compacted_revision", func(t *testing.T, e *env) {
+		needs(t, e, hashAtCompacted)
 		require.Equal(t, hashAt4Compacted4, hash(t, e, 4).Hash)
 	})
 	s.run("below_the_compacted_revision", func(t *testing.T, e *env) {

@@ -24,6 +24,9 @@ func metadataCases(s *suite) {
 		"unknown":              {"x-unknown", "1"},
 	} {
 		s.run("unary_"+name, func(t *testing.T, e *env) {
+			if pairs[0] == "token" {
+				needs(t, e, tokenIgnored)
+			}
 			ctx := metadata.AppendToOutgoingContext(e.ctx, pairs...)
 			_, err := e.kv.Put(ctx, &pb.PutRequest{Key: e.key("a")})
 			require.NoError(t, err)

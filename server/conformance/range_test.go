@@ -254,6 +254,9 @@ func rangeErrorCases(s *suite) {
 		s.run("error_"+c.name, func(t *testing.T, e *env) {
 			r := &pb.RangeRequest{Key: e.key("a")}
 			c.edit(r)
+			if r.SortOrder != 0 || r.SortTarget != 0 {
+				needs(t, e, sortChecked)
+			}
 			_, err := e.kv.Range(e.ctx, r)
 			requireStatus(t, c.want, err)
 		})

@@ -101,6 +101,15 @@ func (s *suite) run(name string, fn func(t *testing.T, e *env)) {
 		// Not t.Context: a case's cleanups still talk to the server.
 		ctx, cancel := context.WithTimeout(context.Background(), caseTimeout)
 		t.Cleanup(cancel)
+		if !s.family.own {
+			go func() { // a dead server fails its cases at once
+				select {
+				case <-s.srv.cluster.Member(0).Exited():
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
+		}
 		fn(t, &env{server: s.srv, ctx: ctx, prefix: s.family.name + "/" + name + "/"})
 	})
 }

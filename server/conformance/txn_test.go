@@ -248,6 +248,9 @@ func txnErrorCases(s *suite) {
 		}, rpctypes.ErrGRPCLeaseNotFound},
 	} {
 		s.run("error_"+c.name, func(t *testing.T, e *env) {
+			if c.want == rpctypes.ErrGRPCInvalidSortOption {
+				needs(t, e, sortChecked)
+			}
 			_, err := e.kv.Txn(e.ctx, &pb.TxnRequest{Success: ops(opPut(e.key("a"), "1"), c.op(e))})
 			requireStatus(t, c.want, err)
 			got := e.rangeOf(t, &pb.RangeRequest{Key: e.key(""), RangeEnd: e.end()})
