@@ -72,6 +72,9 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
 		}
 	}
 	last := entries[len(entries)-1]
+	if l.conf != nil {
+		l.r.point.changing()
+	}
 	committed = true // Commit ends the batch also when it fails
 	if err := b.Commit(last.GetIndex(), last.GetTerm()); err != nil {
 		return fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)

@@ -41,6 +41,23 @@ type point struct {
 	mu          sync.Mutex
 	index, term uint64
 	conf        *raftpb.ConfState
+	// changes counts the beginnings and the ends of commits that change the configuration: while it is odd, the store may
+	// hold a newer one than conf.
+	changes uint64
+}
+
+// changing tells that a batch with a change of the configuration is about to be committed; advance ends that.
+func (p *point) changing() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changes++
+}
+
+// settled returns the configuration and a number that changes with it; false while it is changing.
+func (p *point) settled() (conf *raftpb.ConfState, number uint64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conf, p.changes, p.changes%2 == 0
 }
 
 // advance moves the point; a nil conf leaves the configuration as it is.
@@ -50,6 +67,7 @@ func (p *point) advance(index, term uint64, conf *raftpb.ConfState) {
 	p.index, p.term = index, term
 	if conf != nil {
 		p.conf = conf
+		p.changes += p.changes % 2
 	}
 }
 

@@ -34,13 +34,13 @@ func (s snapshots) Open() (*raftpb.SnapshotMetadata, io.ReadCloser, error) {
 // which of two that is; then it is taken again.
 func (s snapshots) take() (*raftpb.ConfState, *storage.Snapshot, error) {
 	for {
-		before := s.r.point.metadata().GetConfState()
+		conf, before, settled := s.r.point.settled()
 		snap, err := s.r.store.Snapshot()
 		if err != nil {
 			return nil, nil, err
 		}
-		if s.r.point.metadata().GetConfState() == before {
-			return before, snap, nil
+		if _, after, _ := s.r.point.settled(); settled && before == after {
+			return conf, snap, nil
 		}
 		if err := snap.Close(); err != nil {
 			return nil, nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/petcd/petcd/server"
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/logging"
+	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/server/version"
 )
 
@@ -103,7 +104,7 @@ func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (i
 	}
 	done := make(chan started, 1)
 	go func() {
-		s, err := server.Start(ctx, *cfg, logger)
+		s, err := server.Start(ctx, *cfg, server.Options{Logger: logger})
 		done <- started{s, err}
 	}()
 	var st started
@@ -126,19 +127,24 @@ func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (i
 	if early != nil {
 		return end(st.s, early, logger)
 	}
-	notifyInit(logger)
-	select {
-	case sig := <-signals:
-		logger.Info("received signal; shutting down", "signal", sig.String())
-		return end(st.s, sig, logger)
-	case err := <-st.s.Err():
-		code := exitOK
-		if err != nil {
+	ready := st.s.Ready()
+	for {
+		select {
+		case <-ready:
+			ready = nil
+			notifyInit(logger)
+		case sig := <-signals:
+			logger.Info("received signal; shutting down", "signal", sig.String())
+			return end(st.s, sig, logger)
+		case err := <-st.s.Err():
 			logger.Error("the member stopped", "error", err)
-			code = exitFailure
+			end(st.s, nil, logger)
+			if errors.Is(err, replica.ErrRemoved) {
+				logger.Warn("data-dir used by this member must be removed")
+				return exitOK, nil // it was asked to
+			}
+			return exitFailure, nil
 		}
-		end(st.s, nil, logger)
-		return code, nil
 	}
 }
 

@@ -1,0 +1,232 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/petcd/petcd/server/api"
+	"github.com/petcd/petcd/server/compactor"
+	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/httpapi"
+	"github.com/petcd/petcd/server/lessor"
+	"github.com/petcd/petcd/server/replica"
+)
+
+const (
+	// resignMax is how long a leader that closes tries to hand leadership on.
+	resignMax = 500 * time.Millisecond
+
+	// drainMax is how long calls under way may take to end at Close.
+	drainMax = 250 * time.Millisecond
+)
+
+// Server is a running member.
+type Server struct {
+	cfg     config.Config
+	logger  *slog.Logger
+	replica *replica.Replica
+	lessor  *lessor.Lessor
+	api     *api.Server
+	http    *httpapi.Handlers
+	ports   ports
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	errs    chan error
+	once    sync.Once
+	closed  chan struct{}
+	ended   error
+}
+
+// Start starts a member and returns when it takes part in its cluster. That it serves clients, which needs a quorum, shows
+// in Ready. ctx bounds the start only.
+func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err error) {
+	o = o.withDefaults()
+	s := &Server{cfg: c, logger: o.Logger, errs: make(chan error, 1), closed: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			s.cancel()
+			s.ports.close()
+		}
+	}()
+	if err := s.ports.open(ctx, &s.cfg); err != nil {
+		return nil, err
+	}
+	if err := s.openReplica(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := s.makeServices(o); err != nil {
+		return nil, errors.Join(err, s.replica.Close())
+	}
+	s.run()
+	return s, nil
+}
+
+// openReplica opens the data directory and joins lease clock and replica.
+func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
+	s.lessor = lessor.New(lessor.Config{
+		Extension:      s.cfg.ElectionTimeout,
+		RequestTimeout: s.cfg.RequestTimeout(),
+		Checkpoints:    s.cfg.FeatureGates["LeaseCheckpoint"],
+		Logger:         s.logger,
+	})
+	s.replica, err = replica.Open(ctx, replica.Config{
+		Member: s.cfg, Leases: s.lessor, Logger: s.logger, Registerer: o.Registry,
+		FS: o.FS, Dial: o.Dial, Filter: o.Filter,
+	})
+	if err != nil {
+		return err
+	}
+	s.lessor.Bind(s.replica)
+	return nil
+}
+
+// makeServices makes what the ports will serve.
+func (s *Server) makeServices(o Options) (err error) {
+	s.api, err = api.New(api.Options{Config: s.cfg, Replica: s.replica, Lessor: s.lessor, Logger: s.logger, Registerer: o.Registry})
+	if err != nil {
+		return err
+	}
+	s.http, err = httpapi.New(httpapi.Options{
+		Member: httpapi.ReplicaMember{Replica: s.replica}, Logger: s.logger,
+		Gatherer: o.Registry, Registerer: o.Registry,
+		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof,
+	})
+	return err
+}
+
+// run starts everything that runs.
+func (s *Server) run() {
+	for _, l := range s.ports.peer {
+		s.serveHTTP(l, s.replica.PeerHandler(s.lessor.PeerHandlers()))
+	}
+	for _, l := range s.ports.metrics {
+		s.serveHTTP(l, s.http.Metrics())
+	}
+	s.workers.Go(func() {
+		if err := s.replica.Run(s.ctx); err != nil {
+			s.fail(err)
+		}
+	})
+	s.workers.Go(func() { s.lessor.Run(s.ctx) })
+	s.workers.Go(func() {
+		compactor.Run(s.ctx, compactable{s.replica}, compactor.Config{
+			Period: s.cfg.AutoCompactionRetention, Revisions: s.cfg.AutoCompactionRevisions, Logger: s.logger,
+		})
+	})
+	s.workers.Go(s.serveClients)
+}
+
+// compactable is the replica as the compactor sees it.
+type compactable struct{ *replica.Replica }
+
+// Revision is the store's.
+func (c compactable) Revision() int64 { return c.Store().Revision() }
+
+// fail tells whoever watches Err why the member cannot go on.
+func (s *Server) fail(err error) {
+	select {
+	case s.errs <- err:
+	default:
+	}
+}
+
+// Err delivers the error that ended the member by itself, if one does. Close is still to be called.
+func (s *Server) Err() <-chan error { return s.errs }
+
+// Ready is closed once the member has reached a quorum and begins to serve clients.
+func (s *Server) Ready() <-chan struct{} { return s.replica.Ready() }
+
+// ClientURLs are the client URLs it listens on, with the ports that were chosen.
+func (s *Server) ClientURLs() []url.URL { return s.ports.clientURLs }
+
+// PeerURLs are the peer URLs it listens on, with the ports that were chosen.
+func (s *Server) PeerURLs() []url.URL { return s.ports.peerURLs }
+
+// Replica is the member's copy of the state, for tests and tools in the same process.
+func (s *Server) Replica() *replica.Replica { return s.replica }
+
+// Close hands leadership on, ends what is under way, and releases everything. It returns what the last part of that said.
+func (s *Server) Close() error {
+	s.once.Do(func() {
+		s.ended = s.close(true)
+		close(s.closed)
+	})
+	<-s.closed
+	return s.ended
+}
+
+// Abort closes the member without handing leadership on or letting calls end: as near to a crash as one process can come
+// in which others go on.
+func (s *Server) Abort() error {
+	s.once.Do(func() {
+		s.ended = s.close(false)
+		close(s.closed)
+	})
+	<-s.closed
+	return s.ended
+}
+
+func (s *Server) close(graceful bool) error {
+	drain := context.Background()
+	if graceful {
+		resign, cancel := context.WithTimeout(drain, resignMax)
+		s.replica.Resign(resign)
+		cancel()
+	}
+	drain, cancel := context.WithTimeout(drain, drainMax)
+	defer cancel()
+	if !graceful {
+		cancel()
+	}
+	s.ports.stopAccepting()
+	s.api.Stop(drain)
+	s.cancel()
+	s.ports.close()
+	s.workers.Wait()
+	return s.replica.Close()
+}
+
+// serveClients serves the client ports once the member is ready (I1).
+func (s *Server) serveClients() {
+	select {
+	case <-s.replica.Ready():
+	case <-s.ctx.Done():
+		return
+	}
+	s.logger.Info("ready to serve client requests")
+	for _, p := range s.ports.client {
+		s.workers.Go(func() { s.ignoreClosed(p.Serve()) })
+		s.workers.Go(func() { s.ignoreClosed(s.api.Serve(p.GRPC())) })
+		s.serveHTTP(p.HTTP(), s.http.Client())
+	}
+	for _, l := range s.ports.clientHTTP {
+		s.serveHTTP(l, s.http.Client())
+	}
+	for _, u := range s.ports.clientURLs {
+		s.logger.Info("serving client traffic insecurely; this is strongly discouraged!", "traffic", "grpc+http", "address", u.Host)
+	}
+}
+
+// ignoreClosed reports why a port ended, unless it was closed.
+func (s *Server) ignoreClosed(err error) {
+	if err == nil || s.ctx.Err() != nil || isClosed(err) {
+		return
+	}
+	s.fail(fmt.Errorf("server: serve: %w", err))
+}
+
+// readHeaderMax is how long a client may take to send a request's header.
+const readHeaderMax = 10 * time.Second
+
+func (s *Server) newHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: readHeaderMax, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+}
