@@ -89,12 +89,8 @@ func initialize(dir string, o Options) error {
 // adopt finishes an initialize that a crash cut off after its rename. An
 // engine that holds anything has lost its pointer file some other way.
 func adopt(dir string, o Options) error {
-	db, err := engine.Open(o.FS.PathJoin(dir, firstEngine), o.engine())
+	applied, err := engine.Inspect(o.FS.PathJoin(dir, firstEngine), o.engine())
 	if err != nil {
-		return err
-	}
-	applied, _, err := db.Applied()
-	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	if applied.Index != 0 {

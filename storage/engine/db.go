@@ -35,7 +35,7 @@ type DB struct {
 // read-only, so that a folder that cannot be used is left as it was.
 func Open(dir string, o Options) (*DB, error) {
 	o = o.withDefaults()
-	if err := check(dir, o); err != nil {
+	if _, err := Inspect(dir, o); err != nil {
 		return nil, err
 	}
 	return open(dir, o)
@@ -60,7 +60,8 @@ func open(dir string, o Options) (*DB, error) {
 		flushed:       make(chan struct{}, 1),
 	}
 	po := o.pebbleOptions()
-	po.EventListener = &pebble.EventListener{FlushEnd: d.noteFlush, BackgroundError: d.noteBackgroundError}
+	po.EventListener.FlushEnd = d.noteFlush
+	po.EventListener.BackgroundError = d.noteBackgroundError
 	pdb, err := pebble.Open(dir, po)
 	if err != nil {
 		return nil, wrap("open", err)
@@ -143,17 +144,20 @@ func (d *DB) noteBackgroundError(err error) {
 	d.log.Error("storage engine background work failed", "error", err)
 }
 
-// check opens dir read-only and reads its applied record.
-func check(dir string, o Options) error {
+// Inspect returns the applied record of the engine in dir, which it opens
+// read-only and leaves as it is. It fails with ErrCorrupt or ErrForeign when
+// Open would.
+func Inspect(dir string, o Options) (schema.Applied, error) {
+	o = o.withDefaults()
 	desc, err := pebble.Peek(dir, o.FS)
 	if err != nil {
-		return wrap("look at folder", err)
+		return schema.Applied{}, fmt.Errorf("%w: %w", ErrCorrupt, wrap("look at folder", err))
 	}
 	if !desc.Exists {
-		return fmt.Errorf("%w: no engine in %s", ErrCorrupt, dir)
+		return schema.Applied{}, fmt.Errorf("%w: no engine in %s", ErrCorrupt, dir)
 	}
 	if desc.FormatMajorVersion > formatMajorVersion {
-		return fmt.Errorf("%w: %s is of a newer format (%d, this program knows %d)",
+		return schema.Applied{}, fmt.Errorf("%w: %s is of a newer format (%d, this program knows %d)",
 			ErrForeign, dir, desc.FormatMajorVersion, formatMajorVersion)
 	}
 	po := o.pebbleOptions()
@@ -161,8 +165,11 @@ func check(dir string, o Options) error {
 	po.ErrorIfNotExists = true
 	pdb, err := pebble.Open(dir, po)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, wrap("open", err))
+		return schema.Applied{}, fmt.Errorf("%w: %w", ErrCorrupt, wrap("open", err))
 	}
-	_, err = readApplied(pdb, nil)
-	return errors.Join(err, wrap("close", pdb.Close()))
+	a, err := readApplied(pdb, nil)
+	if errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("%w: no applied record in %s", ErrCorrupt, dir)
+	}
+	return a, errors.Join(err, wrap("close", pdb.Close()))
 }

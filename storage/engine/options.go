@@ -56,6 +56,11 @@ func (o Options) pebbleOptions() *pebble.Options {
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                1000,
 		Logger:                      logger{o.Logger},
+		// Pebble's default ends the process. Here the read that met the damage
+		// fails with ErrCorrupt, and whoever asked decides.
+		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
+			o.Logger.Error("storage engine met damaged data", "path", i.Path, "error", i.Details)
+		}},
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = 32 << 10
