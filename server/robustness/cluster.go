@@ -33,8 +33,14 @@ type Cluster struct {
 	conns   []*grpc.ClientConn
 }
 
-// StartCluster starts members of the given server binary below root. The log is cut early and keeps
-// little, so that restarts replay and followers need snapshots.
+// Frequent are flags that make a run meet rare events more often: followers that need a snapshot,
+// watch progress. A real etcd 3.4 does not know them.
+func Frequent() []string {
+	return []string{"--snapshot-catchup-entries=100", "--watch-progress-notify-interval=200ms"}
+}
+
+// StartCluster starts members of the given server binary below root. The log is cut early, so that
+// restarts replay little.
 func StartCluster(ctx context.Context, binary, root string, members int, flags ...string) (*Cluster, error) {
 	c := &Cluster{network: newNetwork()}
 	var err error
@@ -47,8 +53,6 @@ func StartCluster(ctx context.Context, binary, root string, members int, flags .
 			fmt.Sprintf("--heartbeat-interval=%d", heartbeat.Milliseconds()),
 			fmt.Sprintf("--election-timeout=%d", election.Milliseconds()),
 			"--snapshot-count=500",
-			"--snapshot-catchup-entries=100",
-			"--watch-progress-notify-interval=200ms",
 		}, flags...),
 		AdvertisePeer: c.network.attach,
 	})

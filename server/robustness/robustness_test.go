@@ -58,13 +58,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// server is the binary under test: $PETCD_TARGET (petcd, the default, or a real etcd's version).
+// target is what is tested: $PETCD_TARGET (petcd, the default, or a real etcd's version).
+func target() string {
+	if name := os.Getenv("PETCD_TARGET"); name != "" {
+		return name
+	}
+	return process.Petcd
+}
+
+// server is the binary of the target.
 func server(t *testing.T) string {
 	t.Helper()
-	target := os.Getenv("PETCD_TARGET")
-	if target == "" {
-		target = process.Petcd
-	}
+	target := target()
 	built.Lock()
 	defer built.Unlock()
 	if path := built.paths[target]; path != "" {
@@ -93,7 +98,11 @@ func members(t *testing.T, count int) *Cluster {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c, err := StartCluster(ctx, binary, dir, count)
+	var flags []string
+	if target() != process.Etcd34 {
+		flags = Frequent()
+	}
+	c, err := StartCluster(ctx, binary, dir, count, flags...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, c.Close())
