@@ -41,6 +41,11 @@ func (s *store) Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool)
 			return err
 		}
 	}
+	if len(entries) > 0 {
+		if err := s.mark.lower(entries[0].GetIndex() - 1); err != nil {
+			return s.fail.set(err)
+		}
+	}
 	if !b.Empty() {
 		if err := s.write(b, sync); err != nil {
 			return err
@@ -50,17 +55,17 @@ func (s *store) Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool)
 	s.mu.Lock()
 	s.tail.append(entries)
 	s.last = newLast
-	if sync {
-		s.synced = newLast
-	} else {
-		s.synced = min(s.synced, newLast)
-	}
 	if setState {
 		s.hs = h
 	}
-	durable := min(s.hs.commit, s.synced)
+	if sync {
+		s.synced = mark{newLast, s.hs.term, s.hs.vote}
+	} else if len(entries) > 0 {
+		s.synced.last = min(s.synced.last, entries[0].GetIndex()-1)
+	}
+	durable := s.synced
 	s.mu.Unlock()
-	if err := s.mark.raise(durable); err != nil {
+	if err := s.mark.set(durable); err != nil {
 		return s.fail.set(err)
 	}
 	return nil

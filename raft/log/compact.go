@@ -79,15 +79,19 @@ func (s *store) Reset(meta *raftpb.SnapshotMetadata, hs *raftpb.HardState) error
 	if err := b.Set([]byte{keyHardState}, h.encode(), nil); err != nil {
 		return err
 	}
+	if err := s.mark.lower(next.index); err != nil {
+		return s.fail.set(err)
+	}
 	if err := s.write(b, true); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.hs, s.begin = h, next
-	s.last, s.synced = next.index, next.index
+	s.hs, s.begin, s.last = h, next, next.index
+	s.synced = mark{next.index, h.term, h.vote}
+	durable := s.synced
 	s.tail.clear()
 	s.mu.Unlock()
-	if err := s.mark.raise(next.index); err != nil {
+	if err := s.mark.set(durable); err != nil {
 		return s.fail.set(err)
 	}
 	return nil

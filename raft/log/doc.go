@@ -16,17 +16,17 @@
 //	0x04              begin: index and term of the entry before the first one, and the index up to which entries are erased
 //	0x10, index       entry: term, one byte of entry type, data to the end
 //
-// Beside Pebble's files lies WATERMARK, two slots at offsets 0 and 512: "petcdwm1", index, CRC-32C of these 16 bytes. A
-// slot names an index that was committed and durable when it was written. It is written without a sync, so it may be old,
-// never too new.
+// Beside Pebble's files lies WATERMARK, two slots at offsets 0 and 512, written in turns: "petcdwm1", a sequence number,
+// index of the last entry, term, vote, and the CRC-32C of all that. The slot with the higher number tells what was durable
+// when it was written. It is written without a sync, so it may be old, never ahead.
 //
 // # Invariants
 //
 //	I1  Entries are contiguous from begin+1 to last.
 //	I2  A write that returned nil with sync survives a crash. Writes survive in order: what is on disk after a crash is a
 //	    prefix of the writes.
-//	I3  last >= the watermark. A log that ends before it lost acknowledged entries: Pebble takes a damaged last block of
-//	    its log for a torn write and drops it in silence, so only a second place can tell.
+//	I3  The log holds at least what the watermark says. A log that holds less lost what it acknowledged: Pebble takes a
+//	    damaged last block of its log for a torn write and drops it in silence, so only a second place can tell.
 //	I4  After one failed write there is no other one. What reached the disk is unknown after a failed fsync, and a retry
 //	    that succeeds proves nothing.
 //	I5  Erasing is by disjoint range tombstones of at least eraseMin entries; overlapping ones cost quadratic time.

@@ -29,7 +29,7 @@ func inspect(dir string, o Options) (*contents, error) {
 		}
 	}
 	var born bool
-	if c.watermark, born, err = readWatermark(o.FS, dir); err != nil {
+	if c.seq, c.mark, born, err = readWatermark(o.FS, dir); err != nil {
 		return nil, err
 	}
 	if !stored && !born {

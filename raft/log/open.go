@@ -44,7 +44,7 @@ func open(dir string, o Options, found *contents) (_ *store, err error) {
 		meta:  found.meta,
 	}
 	// Pebble flushes what it replays, so everything that was found is durable when it is open.
-	s.synced = s.last
+	s.synced = mark{s.last, s.hs.term, s.hs.vote}
 	defer func() {
 		if err != nil {
 			s.cache.Unref()
@@ -64,7 +64,10 @@ func open(dir string, o Options, found *contents) (_ *store, err error) {
 		}
 	}
 	if err == nil {
-		s.mark, err = openWatermark(o.FS, dir, found.watermark)
+		s.mark, err = openWatermark(o.FS, dir, found.seq, found.mark)
+	}
+	if err == nil {
+		err = s.mark.set(s.synced)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.db.Close())
@@ -74,21 +77,26 @@ func open(dir string, o Options, found *contents) (_ *store, err error) {
 
 // contents is what inspect found in a folder.
 type contents struct {
-	whole     bool // the log was created to its end; false: nothing is there, or the creation was cut off
-	hs        hardState
-	begin     begin
-	last      uint64
-	tail      tail
-	meta      []byte
-	watermark uint64
+	whole bool // the log was created to its end; false: nothing is there, or the creation was cut off
+	hs    hardState
+	begin begin
+	last  uint64
+	tail  tail
+	meta  []byte
+	seq   uint64 // of mark
+	mark  mark
 }
 
 // check verifies what must hold across records: I3, and that the state is within the log.
 func (c *contents) check() error {
-	if c.last < c.watermark {
-		return fmt.Errorf("%w: it ends at %d, entries up to %d were committed", ErrCorrupt, c.last, c.watermark)
-	}
-	if c.hs.commit > c.last {
+	switch {
+	case c.last < c.mark.last:
+		return fmt.Errorf("%w: it ends at %d, entries up to %d were written", ErrCorrupt, c.last, c.mark.last)
+	case c.hs.term < c.mark.term:
+		return fmt.Errorf("%w: it is at term %d, term %d was written", ErrCorrupt, c.hs.term, c.mark.term)
+	case c.hs.term == c.mark.term && c.mark.vote != 0 && c.hs.vote != c.mark.vote:
+		return fmt.Errorf("%w: its vote of term %d is %x, %x was written", ErrCorrupt, c.hs.term, c.hs.vote, c.mark.vote)
+	case c.hs.commit > c.last:
 		return fmt.Errorf("%w: it ends at %d, before its commit index %d", ErrCorrupt, c.last, c.hs.commit)
 	}
 	return nil

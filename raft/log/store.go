@@ -31,7 +31,7 @@ type store struct {
 	hs     hardState
 	begin  begin
 	last   uint64
-	synced uint64 // last as of the newest synced write
+	synced mark // as of the newest synced write
 	tail   tail
 	meta   []byte
 }
@@ -39,7 +39,7 @@ type store struct {
 // pebbleOptions are the same for looking at a store and for opening it, but for readOnly.
 func pebbleOptions(fs vfs.FS, failoverDir string, fail *failure, cache *pebble.Cache, readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                    fs,
+		FS:                    dirSyncFS{fs},
 		FormatMajorVersion:    pebble.FormatTableFormatV6,
 		Cache:                 cache,
 		MemTableSize:          memTableBytes,
@@ -54,7 +54,7 @@ func pebbleOptions(fs vfs.FS, failoverDir string, fail *failure, cache *pebble.C
 		o.Levels[i].BlockSize = 32 << 10
 	}
 	if failoverDir != "" {
-		dir := wal.Dir{FS: fs, Dirname: failoverDir}
+		dir := wal.Dir{FS: o.FS, Dirname: failoverDir}
 		if readOnly {
 			o.WALRecoveryDirs = []wal.Dir{dir}
 		} else {

@@ -16,60 +16,66 @@ const (
 	watermarkName   = "WATERMARK"
 	watermarkMagic  = "petcdwm1"
 	watermarkSlot   = 512 // one sector a slot, so that a torn write spoils one of the two
-	watermarkLength = 8 + 8 + 4
+	watermarkLength = 8 + 4*8 + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// watermark is the second place that knows how far the log was committed and durable (I3). Slots are written in turns and
-// without a sync: it costs a write into the page cache for each append, survives a kill, and after a power cut it is only
-// old.
+// mark is what was durable: the last entry, and the term and vote of the hard state.
+type mark struct{ last, term, vote uint64 }
+
+// watermark is the second place that knows how far the log was durable (I3). Slots are written in turns, without a sync
+// as long as the mark rises: it costs a write into the page cache for each append, survives a kill, and after a power cut
+// it is only old.
 type watermark struct {
-	mu    sync.Mutex
-	file  vfs.File
-	index uint64
-	slot  int64
+	mu   sync.Mutex
+	file vfs.File
+	mark mark
+	seq  uint64 // of the newest slot
 }
 
-func encodeWatermark(index uint64) []byte {
-	b := binary.BigEndian.AppendUint64([]byte(watermarkMagic), index)
+func encodeWatermark(seq uint64, m mark) []byte {
+	b := append(make([]byte, 0, watermarkLength), watermarkMagic...)
+	for _, v := range []uint64{seq, m.last, m.term, m.vote} {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-func decodeWatermark(b []byte) (index uint64, ok bool) {
+func decodeWatermark(b []byte) (seq uint64, m mark, ok bool) {
+	const sum = watermarkLength - 4
 	if len(b) < watermarkLength || string(b[:8]) != watermarkMagic {
-		return 0, false
+		return 0, mark{}, false
 	}
-	if crc32.Checksum(b[:16], castagnoli) != binary.BigEndian.Uint32(b[16:]) {
-		return 0, false
+	if crc32.Checksum(b[:sum], castagnoli) != binary.BigEndian.Uint32(b[sum:]) {
+		return 0, mark{}, false
 	}
-	return binary.BigEndian.Uint64(b[8:]), true
+	at := func(i int) uint64 { return binary.BigEndian.Uint64(b[8+8*i:]) }
+	return at(0), mark{last: at(1), term: at(2), vote: at(3)}, true
 }
 
-// readWatermark returns the higher of the slots that are whole. exists is false when the file isn't there.
-func readWatermark(fs vfs.FS, dir string) (index uint64, exists bool, err error) {
+// readWatermark returns the newer of the slots that are whole. exists is false when the file isn't there.
+func readWatermark(fs vfs.FS, dir string) (seq uint64, m mark, exists bool, err error) {
 	f, err := fs.Open(fs.PathJoin(dir, watermarkName))
 	if oserror.IsNotExist(err) {
-		return 0, false, nil
+		return 0, mark{}, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("log: open watermark: %w", err)
+		return 0, mark{}, false, fmt.Errorf("log: open watermark: %w", err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 2*watermarkSlot))
 	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, true, fmt.Errorf("log: read watermark: %w", err)
+		return 0, mark{}, true, fmt.Errorf("log: read watermark: %w", err)
 	}
-	whole := false
 	for at := 0; at < len(b); at += watermarkSlot {
-		if i, ok := decodeWatermark(b[at:]); ok {
-			whole = true
-			index = max(index, i)
+		if s, found, ok := decodeWatermark(b[at:]); ok && s > seq {
+			seq, m = s, found
 		}
 	}
-	if !whole {
-		return 0, true, fmt.Errorf("%w: %s is unreadable", ErrCorrupt, watermarkName)
+	if seq == 0 {
+		return 0, mark{}, true, fmt.Errorf("%w: %s is unreadable", ErrCorrupt, watermarkName)
 	}
-	return index, true, nil
+	return seq, m, true, nil
 }
 
 // createWatermark makes the file, durable in its folder: from then on the folder is known to have been a whole log.
@@ -80,8 +86,7 @@ func createWatermark(fs vfs.FS, dir string) error {
 		return fmt.Errorf("log: create watermark: %w", err)
 	}
 	b := make([]byte, 2*watermarkSlot)
-	copy(b, encodeWatermark(0))
-	copy(b[watermarkSlot:], encodeWatermark(0))
+	copy(b[watermarkSlot:], encodeWatermark(1, mark{}))
 	_, err = f.Write(b)
 	if err == nil {
 		err = f.Sync()
@@ -92,6 +97,11 @@ func createWatermark(fs vfs.FS, dir string) error {
 	if err := fs.Rename(tmp, name); err != nil {
 		return fmt.Errorf("log: create watermark: %w", err)
 	}
+	return syncDir(fs, dir)
+}
+
+// syncDir makes a folder's names durable.
+func syncDir(fs vfs.FS, dir string) error {
 	d, err := fs.OpenDir(dir)
 	if err != nil {
 		return fmt.Errorf("log: sync folder: %w", err)
@@ -102,25 +112,50 @@ func createWatermark(fs vfs.FS, dir string) error {
 	return nil
 }
 
-func openWatermark(fs vfs.FS, dir string, index uint64) (*watermark, error) {
+func openWatermark(fs vfs.FS, dir string, seq uint64, m mark) (*watermark, error) {
 	f, err := fs.OpenReadWrite(fs.PathJoin(dir, watermarkName), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, fmt.Errorf("log: open watermark: %w", err)
 	}
-	return &watermark{file: f, index: index}, nil
+	return &watermark{file: f, seq: max(seq, 1), mark: m}, nil
 }
 
-// raise records that everything up to index is committed and durable. It never goes down.
-func (w *watermark) raise(index uint64) error {
+// set records what is durable now.
+func (w *watermark) set(m mark) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if index <= w.index {
+	if m == w.mark {
 		return nil
 	}
-	if _, err := w.file.WriteAt(encodeWatermark(index), w.slot*watermarkSlot); err != nil {
+	return w.write(m)
+}
+
+// lower must come before entries above last are replaced: should the machine fail between, a mark that is too high would
+// take the shorter log for a damaged one. So it is durable on return. It is rare: a new leader overwrites what an old one
+// could not commit.
+func (w *watermark) lower(last uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last >= w.mark.last {
+		return nil
+	}
+	m := w.mark
+	m.last = last
+	if err := w.write(m); err != nil {
+		return err
+	}
+	if err := w.file.Sync(); err != nil {
+		return fmt.Errorf("log: sync watermark: %w", err)
+	}
+	return nil
+}
+
+func (w *watermark) write(m mark) error {
+	seq := w.seq + 1
+	if _, err := w.file.WriteAt(encodeWatermark(seq, m), int64(seq%2)*watermarkSlot); err != nil {
 		return fmt.Errorf("log: write watermark: %w", err)
 	}
-	w.index, w.slot = index, 1-w.slot
+	w.seq, w.mark = seq, m
 	return nil
 }
 
