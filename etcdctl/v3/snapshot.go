@@ -15,7 +15,7 @@ func (c *ctl) snapshotCommand() *cobra.Command {
 		Example: `  etcdctl --endpoints=10.0.0.1:2379 snapshot save backup.db
   etcdctl snapshot status backup.db -w table`,
 	}
-	cmd.AddCommand(c.snapshotSaveCommand())
+	cmd.AddCommand(c.snapshotSaveCommand(), c.snapshotStatusCommand())
 	return cmd
 }
 
