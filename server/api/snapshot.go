@@ -2,6 +2,8 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"io"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -12,9 +14,10 @@ import (
 // snapshotPart is how much of a snapshot one message carries, as in etcd.
 const snapshotPart = 32 * 1024
 
-// Snapshot streams the whole store as petcd's archive. Its last 32 bytes are the
-// SHA-256 of those before, and its length modulo 512 is 32: so etcd's clients
-// recognize a snapshot that has arrived whole. remaining_bytes counts down to 0.
+// Snapshot streams the whole store as petcd's archive, then, as the last
+// message, the SHA-256 of what was streamed, as etcd does: its clients take a
+// file for whole when its length modulo 512 is a digest's. remaining_bytes
+// counts the archive down to 0; the digest is not in it.
 func (s *maintenanceService) Snapshot(_ *pb.SnapshotRequest, stream pb.Maintenance_SnapshotServer) error {
 	snap, err := s.replica.Store().Snapshot()
 	if err != nil {
@@ -29,10 +32,14 @@ func (s *maintenanceService) Snapshot(_ *pb.SnapshotRequest, stream pb.Maintenan
 	s.logger.Info("sending database snapshot to client", "total-bytes", snap.Size(), "storage-version", version.Storage)
 
 	out := &snapshotSender{stream: stream, remaining: snap.Size()}
-	if _, err := snap.WriteTo(out); err != nil {
+	digest := sha256.New()
+	if _, err := snap.WriteTo(io.MultiWriter(digest, out)); err != nil {
 		return wire(err)
 	}
 	if err := out.flush(); err != nil {
+		return wire(err)
+	}
+	if err := stream.Send(&pb.SnapshotResponse{Blob: digest.Sum(nil), Version: version.Storage}); err != nil {
 		return wire(err)
 	}
 	s.logger.Info("successfully sent database snapshot to client",
