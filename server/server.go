@@ -41,15 +41,14 @@ type Server struct {
 	workers sync.WaitGroup
 	errs    chan error
 	once    sync.Once
-	closed  chan struct{}
-	ended   error
+	ended   error // owned by once
 }
 
 // Start starts a member and returns when it takes part in its cluster. That it serves clients, which needs a quorum, shows
 // in Ready. ctx bounds the start only.
 func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err error) {
 	o = o.withDefaults()
-	s := &Server{cfg: c, logger: o.Logger, errs: make(chan error, 1), closed: make(chan struct{})}
+	s := &Server{cfg: c, logger: o.Logger, errs: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -157,42 +156,38 @@ func (s *Server) Replica() *replica.Replica { return s.replica }
 // Close hands leadership on, ends what is under way, and releases everything. It returns what the last part of that said.
 func (s *Server) Close() error {
 	s.once.Do(func() {
-		s.ended = s.close(true)
-		close(s.closed)
-	})
-	<-s.closed
-	return s.ended
-}
-
-// Abort closes the member without handing leadership on or letting calls end: as near to a crash as one process can come
-// in which others go on.
-func (s *Server) Abort() error {
-	s.once.Do(func() {
-		s.ended = s.close(false)
-		close(s.closed)
-	})
-	<-s.closed
-	return s.ended
-}
-
-func (s *Server) close(graceful bool) error {
-	drain := context.Background()
-	if graceful {
-		resign, cancel := context.WithTimeout(drain, resignMax)
+		resign, cancel := context.WithTimeout(context.Background(), resignMax)
 		s.replica.Resign(resign)
 		cancel()
-	}
-	drain, cancel := context.WithTimeout(drain, drainMax)
-	defer cancel()
-	if !graceful {
+		drain, cancel := context.WithTimeout(context.Background(), drainMax)
+		defer cancel()
+		s.halt(drain)
+		s.ended = s.replica.Close()
+	})
+	return s.ended
+}
+
+// Abort ends the member without handing leadership on or letting calls end: as near to a crash as one process can come in
+// which others go on. Once nothing runs any more it calls crash, which may take an image of the files as they are, and
+// closes them after that.
+func (s *Server) Abort(crash func()) error {
+	s.once.Do(func() {
+		at, cancel := context.WithCancel(context.Background())
 		cancel()
-	}
+		s.halt(at)
+		crash()
+		s.ended = s.replica.Close()
+	})
+	return s.ended
+}
+
+// halt ends everything that runs; calls under way have until drain ends.
+func (s *Server) halt(drain context.Context) {
 	s.ports.stopAccepting()
 	s.api.Stop(drain)
 	s.cancel()
 	s.ports.close()
 	s.workers.Wait()
-	return s.replica.Close()
 }
 
 // serveClients serves the client ports once the member is ready (I1).
