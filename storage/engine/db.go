@@ -127,12 +127,14 @@ func (d *DB) Compact(ctx context.Context) error {
 	return wrap("compact", d.pdb.Compact(ctx, []byte{0, schema.Sentinel}, []byte{0xff, schema.Sentinel}, true))
 }
 
-// Size returns the bytes the folder takes on disk, and an estimate of those
-// that hold live records.
+// Size returns the bytes the records take, on disk and in memtables that are
+// on their way there, and an estimate of those that hold live records. The
+// second is never above the first: alerts divide one by the other.
 func (d *DB) Size() (total, inUse int64) {
 	m := d.pdb.Metrics()
 	tables := m.Total()
-	return int64(m.DiskSpaceUsage()), tables.AggregateSize() + int64(m.MemTable.Size)
+	total = int64(m.DiskSpaceUsage()) + int64(m.MemTable.Size)
+	return total, min(total, tables.AggregateSize()+int64(m.MemTable.Size))
 }
 
 // Metrics returns Pebble's own figures, for the metrics exporter and tests.
