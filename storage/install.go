@@ -32,11 +32,12 @@ func (s *Store) InstallSnapshot(name string) error {
 	if err != nil {
 		return fmt.Errorf("storage: install snapshot: %w", err)
 	}
-	if err := writePointer(fs, s.dir, folder); err != nil {
+	if err := s.startCompactor(st); err != nil {
 		st.release()
 		return errors.Join(err, st.err)
 	}
-	if err := s.startCompactor(st); err != nil {
+	if err := writePointer(fs, s.dir, folder); err != nil {
+		st.stop()
 		st.release()
 		return errors.Join(err, st.err)
 	}
@@ -56,7 +57,9 @@ func checkStaged(name string) error {
 // done.
 func (s *Store) replace(st *state) {
 	old := s.state.Swap(st)
+	s.removals.Add(1)
 	go func() {
+		defer s.removals.Done()
 		<-old.closed
 		if err := errors.Join(old.err, s.o.FS.RemoveAll(old.db.Dir())); err != nil {
 			s.o.Logger.Warn("removing the replaced state failed", "folder", old.db.Dir(), "error", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,8 @@ type Store struct {
 	hub        *watch.Hub
 	compaction *mvcc.CompactionMetrics
 	folders    folderNames
+
+	removals sync.WaitGroup // of states that were replaced
 
 	// state is nil once the store is closed.
 	state atomic.Pointer[state]
@@ -89,6 +92,7 @@ func (s *Store) Close() error {
 	st.stop()
 	st.release()
 	<-st.closed
+	s.removals.Wait()
 	return errors.Join(st.err, s.lock.Close())
 }
 

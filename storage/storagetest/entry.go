@@ -153,3 +153,14 @@ func (e Revoke) toBatch(b *storage.Batch) any {
 	r, err := b.LeaseRevoke(e.ID)
 	return answerOf(r, err)
 }
+
+// Compact is an entry that gives up history below the revision that is Back
+// before the newest.
+type Compact struct{ Back int64 }
+
+func (e Compact) toModel(m *Model) any { return answerOf(nil, m.compact(m.Revision-e.Back)) }
+
+func (e Compact) toBatch(b *storage.Batch) any {
+	_, err := b.Compact(b.Revision() - e.Back)
+	return answerOf(nil, err)
+}

@@ -31,6 +31,9 @@ func RandomEntry(s Source) Entry {
 	case n < 18:
 		return Grant{ID: randomLease(s), TTL: int64(1 + s.IntN(100))}
 	case n < 19:
+		if s.IntN(2) == 0 {
+			return Compact{Back: int64(s.IntN(30) - 1)}
+		}
 		return Checkpoint{ID: randomLease(s), Remaining: int64(s.IntN(50))}
 	}
 	return Revoke{ID: randomLease(s)}
