@@ -127,14 +127,16 @@ func (g *Group) leaveHistory(w *watcher) {
 	}
 }
 
-// mark notes that revision has something for w.
+// mark notes that revision has something for w. A revision of several keys is
+// marked once for each, and the watcher may have had its turn in between: what
+// the cursor has passed was given and must not be given again (I1).
 func (g *Group) mark(w *watcher, revision int64) {
 	if revision < w.start {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if w.ended {
+	if w.ended || revision < w.next {
 		return
 	}
 	w.upto = revision

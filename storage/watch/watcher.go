@@ -15,7 +15,7 @@ type watcher struct {
 	// Guarded by the group's mu.
 
 	queued  bool  // in the group's ready list, or in its turn
-	next    int64 // queued: the first revision not looked at
+	next    int64 // the first revision not looked at; idle: a bound below it
 	upto    int64 // queued: no later revision has anything for it so far
 	ended   bool  // cancelled, or ended by compaction
 	history bool  // the last turn had to read history
