@@ -55,6 +55,7 @@ var (
 		{regexp.MustCompile(`(?i)("version" ?: ?")3\.[0-9]+\.[0-9]+[^"]*`), "${1}VERSION"},
 		{regexp.MustCompile(`(remaining\()[0-9]+s`), "${1}Ns"},
 		{regexp.MustCompile(`("TTL" : |"ttl":)[0-9]+`), "${1}N"},
+		{regexp.MustCompile(`("hash":)[0-9]+(,"revision":.*"totalSize":)[0-9]+`), "${1}N${2}N"},
 		{regexp.MustCompile(`(Server version )3\.[0-9]+\.[0-9]+.*`), "${1}VERSION"},
 	}
 )

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +49,8 @@ func TestSessions(t *testing.T) {
 			case "peer": // etcd's own etcdctl is tested
 				return peer, nil
 			case "petcd": // petcd serves
-				return os.Getenv("PETCD_SERVER") == "", nil
+				out, err := exec.Command(server, "--version").Output()
+				return strings.Contains(string(out), "petcd"), err
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

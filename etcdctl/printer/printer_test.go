@@ -66,6 +66,20 @@ func TestStatusWithoutSize(t *testing.T) {
 	require.Equal(t, "a, 1, 3.4.0, , 0 B, 0 B, 0%, 0 B, false, false, 0, 0, 0, , , false\n", out)
 }
 
+func TestSnapshotStatusInEveryFormat(t *testing.T) {
+	status := SnapshotStatus{Hash: 0xa16977bc, Revision: 5, TotalKey: 1, TotalSize: 20480, Version: "3.7.0"}
+	for format, want := range map[string]string{
+		"simple": "a16977bc, 5, 1, 20 kB, 3.7.0\n",
+		"json":   `{"hash":2708043708,"revision":5,"totalKey":1,"totalSize":20480,"version":"3.7.0"}` + "\n",
+		"fields": "\"Hash\" : 2708043708\n\"Revision\" : 5\n\"Keys\" : 1\n\"Size\" : 20480\n\"Version\" : 3.7.0\n",
+	} {
+		out, _ := printed(t, format, Options{}, status)
+		require.Equal(t, want, out, format)
+	}
+	out, _ := printed(t, "table", Options{}, status)
+	require.Contains(t, out, "│ a16977bc │        5 │          1 │      20 kB │   3.7.0 │\n")
+}
+
 func TestUnsupportedPrintsNothing(t *testing.T) {
 	for _, format := range []string{"simple", "fields", "table", "protobuf"} {
 		var out bytes.Buffer
