@@ -277,7 +277,8 @@ func TestLearnerCatchesUpAndIsPromoted(t *testing.T) {
 
 func TestProposalsWaitForALeader(t *testing.T) {
 	c := newCluster(t, 3)
-	c.leader()
+	c.leader().propose("all know the leader")
+	c.applied("all know the leader", 1, 2, 3)
 	c.network.isolate(1, true)
 	c.network.isolate(2, true)
 	c.network.isolate(3, true)
