@@ -23,6 +23,8 @@ const (
 	learnerRefusal    feature = "a learner's refusal has the code FailedPrecondition (3.5)"
 	tokenIgnored      feature = "a token is ignored while authentication is off (3.5)"
 	alarmHeader       feature = "the answer to a list of alarms has a header (3.5)"
+	keysWithoutLease  feature = "keys_only leaves out the lease too (3.7)"
+	txnCheckOrder     feature = "a txn's operations are checked in their order (3.6); it checks puts first"
 	downgrade         feature = "Maintenance.Downgrade (3.5)"
 	hashAtCompacted   feature = "HashKV at the compacted revision (3.5)"
 )
@@ -34,7 +36,7 @@ var lacking = map[string]map[feature]bool{
 		rangeStream: true, moreStatusFields: true, hashRevision: true, snapshotVersion: true,
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
 		sortChecked: true, updateOfLearner: true, hashAtCompacted: true,
-		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true,
+		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true, keysWithoutLease: true, txnCheckOrder: true,
 	},
 }
 

@@ -44,12 +44,16 @@ func rangeCases(s *suite) {
 		require.Equal(t, lease, kv.Lease)
 	})
 	s.run("keys_only", func(t *testing.T, e *env) {
-		rev := e.put(t, "a", "1")
+		put, err := e.kv.Put(e.ctx, &pb.PutRequest{Key: e.key("a"), Value: []byte("1"), Lease: e.grant(t, 1000)})
+		require.NoError(t, err)
 		resp := e.rangeOf(t, &pb.RangeRequest{Key: e.key("a"), KeysOnly: true})
 		require.Len(t, resp.Kvs, 1)
 		require.Empty(t, resp.Kvs[0].Value)
-		require.Equal(t, rev, resp.Kvs[0].ModRevision)
+		require.Equal(t, put.Header.Revision, resp.Kvs[0].ModRevision)
 		require.EqualValues(t, 1, resp.Kvs[0].Version)
+		if e.target.has(keysWithoutLease) {
+			require.Zero(t, resp.Kvs[0].Lease)
+		}
 	})
 	s.run("binary_keys_and_values", func(t *testing.T, e *env) {
 		key := append(e.key(""), 0, 0xff, 0, 1)
