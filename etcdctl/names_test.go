@@ -37,7 +37,7 @@ func (n *names) host(address, name string) {
 func wide(name string) string { return strings.Repeat(".", max(16-len(name), 0)) + name }
 
 var (
-	hexID     = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+	hexID     = regexp.MustCompile(`\b[0-9a-f]{13,16}\b`) // one in 65,536 is shorter
 	decimalID = regexp.MustCompile(`\b[0-9]{15,20}\b`)
 
 	membersJSON    = regexp.MustCompile(`"members":\[.*\]`)
@@ -53,6 +53,7 @@ var (
 		{regexp.MustCompile(`(took = |took |"took":"|"Took" : )[0-9.]+[mµn]?s`), "${1}TIME"},
 		{regexp.MustCompile(`(?i)("(?:raft_?term|raftindex|raftappliedindex|dbsize\w*)" ?: ?)[0-9]+`), "${1}N"},
 		{regexp.MustCompile(`(?i)("version" ?: ?")3\.[0-9]+\.[0-9]+[^"]*`), "${1}VERSION"},
+		{regexp.MustCompile(`(Member|cluster) {2,}`), "${1} "}, // before an id with leading zeros
 		{regexp.MustCompile(`(remaining\()[0-9]+s`), "${1}Ns"},
 		{regexp.MustCompile(`("TTL" : |"ttl":)[0-9]+`), "${1}N"},
 		{regexp.MustCompile(`("hash":)[0-9]+(,"revision":.*"totalSize":)[0-9]+`), "${1}N${2}N"},

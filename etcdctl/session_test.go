@@ -354,11 +354,12 @@ func (b *beside) until(pattern string) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(besideTimeout)
-	for !re.MatchString(b.out.String()) {
+	printed := func() bool { return re.MatchString(b.out.String()) || re.MatchString(b.err.String()) }
+	for !printed() {
 		select {
 		case <-tick.C:
 		case <-b.done:
-			if re.MatchString(b.out.String()) {
+			if printed() {
 				return nil
 			}
 			return fmt.Errorf("ended with %v; printed %q and %q", b.failed, b.out.String(), b.err.String())
