@@ -1,6 +1,10 @@
 package replica
 
-import "github.com/petcd/petcd/server/membership"
+import (
+	"errors"
+
+	"github.com/petcd/petcd/server/membership"
+)
 
 // follow makes the connections what a change of members says.
 func (r *Replica) follow(e membership.Effect) {
@@ -22,7 +26,8 @@ func (r *Replica) follow(e membership.Effect) {
 	case membership.Removed:
 		r.logMember("removed member", m)
 		if local {
-			r.fail(ErrRemoved)
+			// Durable, so that this member knows it at its next start: nobody would tell it any more.
+			r.fail(errors.Join(ErrRemoved, r.store.Flush()))
 			return
 		}
 		r.transport.RemovePeer(m.ID)

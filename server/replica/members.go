@@ -194,11 +194,11 @@ func (r *Replica) mayPromote(ctx context.Context, id uint64) error {
 	if progress == nil {
 		return ErrNotLeader
 	}
-	learner, ok := progress[id]
-	if !ok {
+	if r.cluster.Member(id) == nil {
 		return membership.ErrIDNotFound
 	}
-	if match := progress[r.cluster.LocalID()].Match; float64(learner.Match) < float64(match)*readyPercent {
+	// A member that was just added may be missing, and has nothing.
+	if match := progress[r.cluster.LocalID()].Match; float64(progress[id].Match) < float64(match)*readyPercent {
 		return r.refuse("rejecting promote learner: learner is not ready", id, ErrLearnerNotReady)
 	}
 	if r.cfg.Member.StrictReconfigCheck && !r.cluster.CanPromote() {

@@ -2,10 +2,15 @@ package replica
 
 import (
 	"context"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/membershippb"
 )
+
+// publishMin is how long the first attempt to publish may take. Later ones get more: the first proposals of a member are
+// easily lost while the others connect to it, and saying the same twice does no harm.
+const publishMin = time.Second
 
 // publish tells the cluster this member's name and client URLs, until it is heard. Then the member is ready.
 func (r *Replica) publish(ctx context.Context) {
@@ -14,8 +19,10 @@ func (r *Replica) publish(ctx context.Context) {
 		at.ClientUrls = append(at.ClientUrls, u.String())
 	}
 	req := &membershippb.ClusterMemberAttrSetRequest{Member_ID: r.cluster.LocalID(), MemberAttributes: at}
-	for ctx.Err() == nil {
-		res, err := r.Propose(ctx, &pb.InternalRaftRequest{ClusterMemberAttrSet: req})
+	for patience := publishMin; ctx.Err() == nil; patience = min(2*patience, r.cfg.Member.RequestTimeout()) {
+		tctx, cancel := context.WithTimeout(ctx, patience)
+		res, err := r.Propose(tctx, &pb.InternalRaftRequest{ClusterMemberAttrSet: req})
+		cancel()
 		if err == nil {
 			err = res.Err
 		}

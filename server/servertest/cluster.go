@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -278,8 +280,13 @@ func (c *Cluster) Add(client *clientv3.Client, learner bool) *Member {
 	if learner {
 		add = client.MemberAddAsLearner
 	}
-	_, err = add(ctx, peers)
-	require.NoError(c.t, err)
+	c.Eventually(func() bool {
+		_, err = add(ctx, peers)
+		if !errors.Is(err, rpctypes.ErrUnhealthy) { // they must have been connected for five seconds
+			require.NoError(c.t, err)
+		}
+		return err == nil
+	}, "the addition is accepted")
 	initial[m.Config.Name] = m.Config.AdvertisePeerURLs
 	m.Config.InitialCluster = initial
 	m.Config.InitialClusterState = config.ClusterStateExisting
