@@ -19,6 +19,7 @@ type Group struct {
 	ready    []*watcher // queued, first come first served; not the one in its turn
 	turning  *watcher   // in its turn, or delivered and Next not called again
 	requests []request
+	given    int64 // newest revision of an event that Next returned
 	closed   bool
 }
 
@@ -208,7 +209,7 @@ func (g *Group) Next(ctx context.Context) (*Delivery, error) {
 // pop takes the next watcher to have its turn, or a progress delivery that is
 // due, or neither when there is nothing to do.
 func (g *Group) pop() (*watcher, *Delivery, error) {
-	now := g.hub.revision.Load() // before the watchers are looked at (I4)
+	now := g.published() // before the watchers are looked at (I4)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.turning = nil

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -43,4 +44,42 @@ func TestRevisionOfSeveralKeysIsGivenOnce(t *testing.T) {
 	d, err = g.Next(t.Context())
 	require.NoError(t, err)
 	require.Len(t, d.Events, 1)
+}
+
+// TestProgressNeverFallsBehindEvents asks for progress between an event and the end of the publication
+// that brought it.
+func TestProgressNeverFallsBehindEvents(t *testing.T) {
+	h := NewHub(Config{History: noHistory{}, Revision: 4})
+	g := h.NewGroup()
+	_, err := g.Watch(1, []byte("a"), []byte("z"), 0, Options{})
+	require.NoError(t, err)
+
+	h.mu.RLock() // Publish, as far as the first mark
+	h.ring.push([]*slot{newSlot(Revision{Main: 5, Events: []*mvccpb.Event{{Kv: &mvccpb.KeyValue{Key: []byte("b"), ModRevision: 5}}}})})
+	g.mark(g.watchers[1], 5)
+	d, err := g.Next(t.Context())
+	require.NoError(t, err)
+	require.Len(t, d.Events, 1)
+	g.RequestProgress(AllWatches)
+	answered := make(chan *Delivery)
+	go func() {
+		d, err := g.Next(t.Context())
+		if err != nil {
+			d = &Delivery{}
+		}
+		answered <- d
+	}()
+	require.Eventually(t, func() bool { // no new reader gets in: Next waits for Publish
+		if h.mu.TryRLock() {
+			h.mu.RUnlock()
+			return false
+		}
+		return true
+	}, 10*time.Second, time.Millisecond)
+	h.revision.Store(5)
+	h.mu.RUnlock()
+	require.EqualValues(t, 5, (<-answered).Revision)
+	revision, synced := g.Progress(1)
+	require.EqualValues(t, 5, revision)
+	require.True(t, synced)
 }

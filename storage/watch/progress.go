@@ -12,11 +12,27 @@ type request struct {
 	atLeast int64 // answered when this revision is reached
 }
 
+// published is the hub's revision, never below what the group was given. A
+// turn takes a revision from the ring as soon as its watcher is queued, which
+// is before Publish, on its way to the other watchers, sets the hub's revision.
+// Progress must not fall behind events, so it waits for Publish to end then.
+func (g *Group) published() int64 {
+	g.mu.Lock()
+	given := g.given
+	g.mu.Unlock()
+	if now := g.hub.revision.Load(); now >= given {
+		return now
+	}
+	g.hub.mu.Lock() // Publish holds it shared
+	defer g.hub.mu.Unlock()
+	return g.hub.revision.Load()
+}
+
 // Progress says how far a watch has come: every event up to the revision was
 // handled by the caller of Next. synced is false while there is more for it,
 // or its start revision lies ahead.
 func (g *Group) Progress(id int64) (revision int64, synced bool) {
-	now := g.hub.revision.Load() // before the watcher is looked at (I4)
+	now := g.published() // before the watcher is looked at (I4)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := g.watchers[id]
@@ -29,7 +45,7 @@ func (g *Group) Progress(id int64) (revision int64, synced bool) {
 // ProgressAll is Progress of all watches of the group. It is true for a group
 // without watches.
 func (g *Group) ProgressAll() (revision int64, synced bool) {
-	now := g.hub.revision.Load() // before the watchers are looked at (I4)
+	now := g.published() // before the watchers are looked at (I4)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.turning != nil || len(g.ready) > 0 {

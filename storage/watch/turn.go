@@ -52,6 +52,7 @@ func (g *Group) turn(ctx context.Context, w *watcher) (*Delivery, error) {
 	if len(d.Events) == 0 {
 		return nil, nil
 	}
+	g.given = max(g.given, w.next-1)
 	return d, nil
 }
 
