@@ -96,7 +96,8 @@ func outside(revision, low, high int64) bool {
 	return low != 0 && revision < low || high != 0 && revision > high
 }
 
-// sortKVs orders the answer. A target without an order means ascending.
+// sortKVs orders the answer. A target without an order means ascending. Keys that are equal by the target come as etcd's
+// unstable sort leaves them: slices.SortFunc moves elements as sort.Sort does, so with a limit the same keys are cut.
 func sortKVs(kvs []*mvccpb.KeyValue, req *pb.RangeRequest) {
 	if isKeyOrder(req) {
 		return
@@ -120,7 +121,7 @@ func sortKVs(kvs []*mvccpb.KeyValue, req *pb.RangeRequest) {
 		ascending := compare
 		compare = func(a, b *mvccpb.KeyValue) int { return ascending(b, a) }
 	}
-	slices.SortStableFunc(kvs, compare)
+	slices.SortFunc(kvs, compare)
 }
 
 // stripValues makes keys-only answers. Since 3.7 etcd answers those from its index, which knows no leases, unless it sorts
