@@ -69,9 +69,9 @@ func (g *Group) awaits(now int64) bool {
 
 // RequestProgress makes Next return a Delivery without events once the watch,
 // or all of the group for AllWatches, has reached the revision that is current
-// now. Being returned by Next it is in order with the events. As in etcd there
-// is no answer while a watch that it is about starts in the future, nor for an
-// unknown id.
+// now. Being returned by Next it is in order with the events, and its revision
+// is not below that of any of them. As in etcd there is no answer while a watch
+// that it is about starts in the future, nor for an unknown id.
 func (g *Group) RequestProgress(id int64) {
 	now := g.hub.revision.Load()
 	g.mu.Lock()
@@ -95,8 +95,10 @@ func (g *Group) RequestProgress(id int64) {
 func (g *Group) answer(now int64) *Delivery {
 	for i := 0; i < len(g.requests); i++ {
 		r := g.requests[i]
-		reached := now
+		reached, atLeast := now, r.atLeast
 		if r.id == AllWatches {
+			// While one watch lags, others may be ahead of what all have.
+			atLeast = max(atLeast, g.given)
 			for _, w := range g.ready {
 				if !w.ended {
 					reached = min(reached, w.next-1)
@@ -109,7 +111,7 @@ func (g *Group) answer(now int64) *Delivery {
 		} else if w.queued {
 			reached = min(reached, w.next-1)
 		}
-		if reached >= r.atLeast {
+		if reached >= atLeast {
 			g.requests = slices.Delete(g.requests, i, i+1)
 			return &Delivery{ID: r.id, Revision: reached}
 		}
