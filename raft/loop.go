@@ -49,6 +49,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.serveUntil(ended, err)
 	close(n.stopped)
 	n.changes.notify()
+	n.metrics.unregister(n.cfg.Registerer)
 	if err == nil || errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
@@ -195,9 +196,14 @@ func (n *Node) noteApplied(m *raftpb.Message) {
 
 // stepInbox handles messages from the network.
 func (n *Node) stepInbox() {
+	n.stepEarlyReads()
 	n.usedInbox = n.inbox.take(n.usedInbox)
 	for _, m := range n.usedInbox {
 		switch {
+		case m.GetType() == raftpb.MsgReadIndex && n.readsTooEarly():
+			if len(n.earlyReads) < earlyReadsMax {
+				n.earlyReads = append(n.earlyReads, m)
+			}
 		case m.GetType() == raftpb.MsgUnreachable:
 			n.raw.ReportUnreachable(m.GetFrom())
 		case m.GetType() == raftpb.MsgTimeoutNow && n.stall.stalled():

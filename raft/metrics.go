@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,10 +37,24 @@ func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, erro
 	if r == nil {
 		return m, nil
 	}
-	err := errors.Join(r.Register(m.hasLeader), r.Register(m.isLeader), r.Register(m.leaderChanges),
-		r.Register(m.committed), r.Register(m.pending), r.Register(m.stalls))
-	if err != nil {
-		return nil, fmt.Errorf("raft: register metrics: %w", err)
+	for _, c := range m.all() {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("raft: register metrics: %w", err)
+		}
 	}
 	return m, nil
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.hasLeader, m.isLeader, m.leaderChanges, m.committed, m.pending, m.stalls}
+}
+
+// unregister takes the metrics out again, so that a member may be restarted in one process.
+func (m *metrics) unregister(r prometheus.Registerer) {
+	if r == nil {
+		return
+	}
+	for _, c := range m.all() {
+		r.Unregister(c)
+	}
 }

@@ -41,6 +41,7 @@ type Node struct {
 	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
 	stall         stall
 	pending       []proposal // taken from the queue and not yet in raft
+	earlyReads    []*raftpb.Message
 	usedInbox     []*raftpb.Message
 	usedLocal     []*raftpb.Message
 	usedCalls     []*confCall

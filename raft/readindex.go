@@ -99,19 +99,38 @@ func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
 	}
 }
 
-// stepReads begins a round when readers wait, none is in flight (or it takes too long), and somebody can answer.
+// earlyReadsMax bounds the others' questions that wait; who is turned away asks again.
+const earlyReadsMax = 64
+
+// readsTooEarly tells that this leader must not answer yet.
 //
-// NB: the library postpones rounds of a leader that has committed nothing in its term, but not for a cluster of one. There
-// the commit index is whatever the log happened to record before the restart, and acknowledged entries may be above it.
+// NB: the library postpones rounds of a leader that has committed nothing in its term, but not where there is one voter.
+// There the commit index is whatever the log happened to record before a restart, and acknowledged entries may be above it.
+func (n *Node) readsTooEarly() bool {
+	return n.st.State == etcdraft.StateLeader && n.committedTerm != n.st.Term
+}
+
+// stepReads begins a round when readers wait, none is in flight (or it takes too long), and somebody can answer.
 func (n *Node) stepReads() {
 	r := &n.reads
 	if len(r.inFlight) > 0 && r.ticks < n.readRetryTicks {
 		return
 	}
-	if n.st.Lead == etcdraft.None || (n.st.State == etcdraft.StateLeader && n.committedTerm != n.st.Term) {
+	if n.st.Lead == etcdraft.None || n.readsTooEarly() {
 		return
 	}
 	if ctx := r.begin(); ctx != nil {
 		n.raw.ReadIndex(ctx)
 	}
+}
+
+// stepEarlyReads lets the others' questions in that came too early.
+func (n *Node) stepEarlyReads() {
+	if len(n.earlyReads) == 0 || n.readsTooEarly() {
+		return
+	}
+	for _, m := range n.earlyReads {
+		n.step(m)
+	}
+	n.earlyReads = nil
 }

@@ -249,8 +249,10 @@ func TestLearnerCatchesUpAndIsPromoted(t *testing.T) {
 	joining := c.add(2, &raftpb.ConfState{Voters: []uint64{1}}, vfs.NewMem()) // as the bootstrap of member 1 was
 	joining.start()
 	c.applied("e49", 2)
-	_, cs := joining.sm.position()
-	require.Equal(t, []uint64{2}, cs.GetLearners())
+	require.Eventually(t, func() bool {
+		_, cs := joining.sm.position()
+		return len(cs.GetLearners()) == 1
+	}, testPatience, testPollEvery)
 	require.Eventually(t, func() bool {
 		st := l.node.Status()
 		return st.Progress[2].IsLearner && st.Progress[2].Match >= st.Applied

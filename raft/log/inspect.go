@@ -63,6 +63,11 @@ func readOnly(dir string, o Options, read func(*pebble.DB) error) (err error) {
 		}
 	}()
 	quiet := &failure{lg: o.Logger}
+	if o.FailoverDir != "" {
+		if _, err := o.FS.Stat(o.FailoverDir); oserror.IsNotExist(err) {
+			o.FailoverDir = "" // it is new; opening for writing makes it
+		}
+	}
 	db, err := pebble.Open(dir, pebbleOptions(o.FS, o.FailoverDir, quiet, cache, true))
 	if err != nil {
 		return err
