@@ -33,6 +33,9 @@ func (s *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 	var held []*mvccpb.KeyValue
 	o := storage.RangeOptions{Revision: max(r.Revision, 0), Limit: max(r.Limit, 0), KeysOnly: r.KeysOnly}
 	res, err := s.replica.Store().Stream(ctx, r.Key, r.RangeEnd, o, s.requestBytesMax, func(kvs []*mvccpb.KeyValue) error {
+		if r.KeysOnly {
+			apply.StripValues(kvs, true)
+		}
 		part := held
 		held = kvs
 		if part == nil {

@@ -45,7 +45,7 @@ func Range(ctx context.Context, r Reader, req *pb.RangeRequest) (*pb.RangeRespon
 		}
 	}
 	if req.KeysOnly {
-		stripValues(resp.Kvs, o.KeysOnly)
+		StripValues(resp.Kvs, o.KeysOnly)
 	}
 	return resp, nil
 }
@@ -124,9 +124,9 @@ func sortKVs(kvs []*mvccpb.KeyValue, req *pb.RangeRequest) {
 	slices.SortFunc(kvs, compare)
 }
 
-// stripValues makes keys-only answers. Since 3.7 etcd answers those from its index, which knows no leases, unless it sorts
+// StripValues makes keys-only answers. Since 3.7 etcd answers those from its index, which knows no leases, unless it sorts
 // by value; the lease is left out likewise.
-func stripValues(kvs []*mvccpb.KeyValue, fromIndex bool) {
+func StripValues(kvs []*mvccpb.KeyValue, fromIndex bool) {
 	for i, kv := range kvs {
 		if kv.Value == nil && (kv.Lease == 0 || !fromIndex) {
 			continue
