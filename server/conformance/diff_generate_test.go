@@ -13,6 +13,7 @@ import (
 // sides.
 type operation struct {
 	request proto.Message // what is sent; also for messages
+	stream  bool          // by RangeStream
 	send    func(ctx context.Context, s *side) (proto.Message, error)
 }
 
@@ -37,19 +38,21 @@ func (g *generator) next() operation {
 	switch n := g.rand.IntN(100); {
 	case n < 34:
 		r := g.put()
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Put(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Put(ctx, r) }}
 	case n < 64:
 		r := g.rangeRequest()
-		if g.streams && g.rand.IntN(8) == 0 {
-			return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.rangeStream(ctx, r) }}
+		if g.streams && g.rand.IntN(8) == 0 && (r.SortOrder != pb.RangeRequest_NONE || r.SortTarget == pb.RangeRequest_KEY) {
+			// A stream with a target and no order is what etcd neither refuses
+			// nor answers right: it sorts each chunk and goes on after its last.
+			return operation{request: r, stream: true, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.rangeStream(ctx, r) }}
 		}
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Range(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Range(ctx, r) }}
 	case n < 72:
 		r := g.deleteRange()
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.DeleteRange(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.DeleteRange(ctx, r) }}
 	case n < 92:
 		r := g.txn(0)
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Txn(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Txn(ctx, r) }}
 	default:
 		return g.leaseOperation()
 	}
@@ -61,19 +64,19 @@ func (g *generator) leaseOperation() operation {
 	case n < 3:
 		// Long enough that none expires while the test runs.
 		r := &pb.LeaseGrantRequest{ID: id, TTL: 100_000 + g.rand.Int64N(1000)}
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseGrant(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseGrant(ctx, r) }}
 	case n < 5:
 		r := &pb.LeaseRevokeRequest{ID: id}
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseRevoke(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseRevoke(ctx, r) }}
 	case n < 7:
 		r := &pb.LeaseTimeToLiveRequest{ID: id, Keys: g.maybe(2)}
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseTimeToLive(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseTimeToLive(ctx, r) }}
 	case n < 8:
 		r := &pb.LeaseKeepAliveRequest{ID: id}
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.keepAlive(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.keepAlive(ctx, r) }}
 	default:
 		r := &pb.LeaseLeasesRequest{}
-		return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseLeases(ctx, r) }}
+		return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.lease.LeaseLeases(ctx, r) }}
 	}
 }
 

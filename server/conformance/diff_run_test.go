@@ -93,14 +93,14 @@ func (d *differential) both(ctx context.Context, op operation) error {
 
 // differ renders two unlike answers to op.
 func (d *differential) differ(op operation, answers [2]string) error {
-	return fmt.Errorf("%T{%v}:\n%s answers %s\n%s answers %s", op.request, op.request,
+	return fmt.Errorf("%T{%v} (stream %v):\n%s answers %s\n%s answers %s", op.request, op.request, op.stream,
 		d.a.name, readable(op, answers[0]), d.b.name, readable(op, answers[1]))
 }
 
 // everything reads the whole store.
 func (d *differential) everything() operation {
 	r := &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}
-	return operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Range(ctx, r) }}
+	return operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Range(ctx, r) }}
 }
 
 // compact forgets a random part of the past, or tries what cannot be. Watches
@@ -115,7 +115,7 @@ func (d *differential) compact(ctx context.Context) error {
 		// every HashKV of the current revision with that moment's hash.
 		r.Revision = -1
 	}
-	if err := d.both(ctx, operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Compact(ctx, r) }}); err != nil {
+	if err := d.both(ctx, operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.kv.Compact(ctx, r) }}); err != nil {
 		return err
 	}
 	if r.Revision <= d.gen.revision {
@@ -129,7 +129,7 @@ func (d *differential) compact(ctx context.Context) error {
 func (d *differential) hash(ctx context.Context) error {
 	for _, rev := range []int64{0, d.gen.compacted + 1 + d.gen.rand.Int64N(max(1, d.gen.revision-d.gen.compacted))} {
 		r := &pb.HashKVRequest{Revision: rev}
-		if err := d.both(ctx, operation{r, func(ctx context.Context, s *side) (proto.Message, error) { return s.maint.HashKV(ctx, r) }}); err != nil {
+		if err := d.both(ctx, operation{request: r, send: func(ctx context.Context, s *side) (proto.Message, error) { return s.maint.HashKV(ctx, r) }}); err != nil {
 			return err
 		}
 	}
