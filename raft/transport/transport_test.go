@@ -57,6 +57,12 @@ func (r *fakeRaft) IsIDRemoved(id uint64) bool {
 	return r.removed[id]
 }
 
+func (r *fakeRaft) remove(id uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removed[id] = true
+}
+
 func (r *fakeRaft) messages(typ raftpb.MessageType) (found []*raftpb.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -213,7 +219,7 @@ func TestFailedSnapshotsAreReported(t *testing.T) {
 		"nobody is there":           func(a, b *site) { b.server.Close() },
 		"the link is cut":           func(a, b *site) { a.cfg.Filter = func(_, _ uint64) bool { return false } },
 		"the peer isn't known":      func(a, b *site) { a.RemovePeer(2) },
-		"the receiver refuses":      func(a, b *site) { b.raft.removed[1] = true },
+		"the receiver refuses":      func(a, b *site) { b.raft.remove(1) },
 	}
 	for name, breakIt := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -274,7 +280,7 @@ func TestSendNeverBlocks(t *testing.T) {
 func TestStrangersAreRefused(t *testing.T) {
 	b := newSite(t, 2)
 	b.AddPeer(1, []string{"http://127.0.0.1:1"})
-	b.raft.removed[9] = true
+	b.raft.remove(9)
 	good := map[string]string{
 		"X-Server-From": "1", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "c1", "X-Raft-To": "2",
 	}
@@ -337,7 +343,7 @@ func TestRemovedMemberIsTold(t *testing.T) {
 		}
 	})
 	b := newSite(t, 2)
-	b.raft.removed[1] = true
+	b.raft.remove(1)
 	a.AddPeer(2, []string{b.server.URL})
 	select {
 	case <-told:
