@@ -126,6 +126,7 @@ func voters(t *testing.T, c *Cluster, via int) []string {
 
 // TestGrowUnderLoad grows one member to three and to five while writing through the first.
 func TestGrowUnderLoad(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	c := members(t, 1)
 	w := startWriters(t.Context(), c, 0)
 	defer w.stop()
@@ -141,6 +142,7 @@ func TestGrowUnderLoad(t *testing.T) {
 // TestReplaceDeadMember loses a follower with its data, removes it and adds another in its place,
 // while writing through both others.
 func TestReplaceDeadMember(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	c := threeMembers(t)
 	leader := c.leader(t.Context())
 	require.GreaterOrEqual(t, leader, 0)
@@ -169,6 +171,7 @@ func TestReplaceDeadMember(t *testing.T) {
 
 // TestForceNewCluster loses two of three members for ever and goes on from the third.
 func TestForceNewCluster(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	c := threeMembers(t)
 	w := startWriters(t.Context(), c, 0, 1, 2)
 	require.Eventually(t, func() bool { return w.progress() > 500 }, 30*time.Second, 10*time.Millisecond)

@@ -3,6 +3,7 @@ package robustness
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -48,12 +49,14 @@ var built = struct {
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "robustness-")
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	built.dir = dir
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
 	os.Exit(code)
 }
