@@ -222,9 +222,15 @@ func (w *compaction) batch(ctx context.Context, rows int) (err error) {
 // walked removes the changes before next from the revisions table, but those
 // at target, and writes down how far the walk has come.
 func (w *compaction) walked(b *engine.Batch, next schema.Revision) error {
-	begin, end := w.from, next
+	begin, end, scrubbed := w.from, next, next.Main
 	if end.Main >= w.target {
 		end = schema.Revision{Main: w.target}
+		// Short of target until the changes at target were looked at too: then
+		// a restart looks at them again.
+		scrubbed = w.target - 1
+		if next.Main > w.target {
+			scrubbed = w.target
+		}
 	}
 	if begin.Compare(end) < 0 {
 		if err := b.DeleteRange(schema.AppendRevisionKey(nil, begin), schema.AppendRevisionKey(nil, end)); err != nil {
@@ -232,7 +238,7 @@ func (w *compaction) walked(b *engine.Batch, next schema.Revision) error {
 		}
 	}
 	key := schema.AppendRecordKey(nil, schema.TableState, []byte(schema.StateScrubbed))
-	return b.Set(key, schema.AppendCompacted(nil, end.Main))
+	return b.Set(key, schema.AppendCompacted(nil, scrubbed))
 }
 
 // change removes what the change that it is on supersedes, and its own version
