@@ -1,7 +1,7 @@
 // Package report turns the runs of a benchmark into what people and programs read: a table and JSON.
 //
 // It measures nothing. Read Report first. A figure is the median over a target's runs, and a ratio is
-// the median of the ratios within each pair of turns: the machine drifts over minutes, so neighbours
+// the median of the ratios within each pair of turns: the machine drifts over minutes, so neighbors
 // compare and far runs don't.
 //
 // Invariants:

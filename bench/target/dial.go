@@ -24,7 +24,6 @@ func Dial(endpoint string) (*grpc.ClientConn, error) {
 	address := strings.TrimPrefix(endpoint, "http://")
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
 		grpc.WithDisableServiceConfig(),
@@ -87,7 +86,7 @@ func (t *Target) Leader(ctx context.Context) (string, error) {
 			return "", err
 		}
 		st, err := pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
-		conn.Close()
+		Conns{conn}.Close()
 		if err != nil {
 			return "", fmt.Errorf("target: status of %s: %w", ep, err)
 		}
@@ -104,7 +103,7 @@ func (t *Target) Version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer Conns{conn}.Close()
 	st, err := pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
 	if err != nil {
 		return "", fmt.Errorf("target: version of %s: %w", t.Spec.Name, err)

@@ -76,7 +76,7 @@ func (c *txnClient) Do(ctx context.Context, n uint64) error {
 	keys := c.data.Keys
 	base := keys.Index(n * uint64(len(c.puts)))
 	for i, put := range c.puts {
-		// Neighbouring keys: a transaction may not put one twice.
+		// Neighboring keys: a transaction may not put one twice.
 		c.data.fillPut(put, (base+uint64(i))%keys.Space, n*uint64(len(c.puts))+uint64(i))
 	}
 	if c.exists != nil {

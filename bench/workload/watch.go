@@ -98,7 +98,7 @@ func (w *WatchLatency) read(ctx context.Context, stream pb.Watch_WatchClient) {
 	for {
 		err := stream.RecvMsg(&resp)
 		if err == nil && resp.Canceled {
-			err = fmt.Errorf("%w: watcher cancelled: %s", ErrAnswer, resp.CancelReason)
+			err = fmt.Errorf("%w: watcher canceled: %s", ErrAnswer, resp.CancelReason)
 		}
 		if err != nil {
 			if ctx.Err() == nil {

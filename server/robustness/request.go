@@ -8,7 +8,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// multiKeys is how many neighbouring keys a transaction over several keys puts.
+// multiKeys is how many neighboring keys a transaction over several keys puts.
 const multiKeys = 3
 
 // send performs a one-key operation at the client's member of the moment. Nothing is retried: a
