@@ -16,6 +16,7 @@ export CGO_ENABLED := 0
 # How much the long campaigns do; a seed of 0 draws one and prints it.
 SEED        ?= 0
 KILLS       ?= 1000
+FAULTS      ?= 300
 DIFF_OPS    ?= 100000
 FUZZTIME    ?= 20s
 BENCH_PAIRS ?= 5
@@ -61,6 +62,10 @@ peers: ## Puts the real etcd 3.4.23 and 3.7.3 into bin/peers, for the tests and 
 .PHONY: kill
 kill: build ## Crash campaign: KILLS random kill -9 on a real three-member cluster under load.
 	@PETCD_KILLS=$(KILLS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestKillCampaign' ./server/robustness
+
+.PHONY: faults
+faults: build ## Fault campaign: FAULTS kills, pauses and partitions under load, checked for linearizability.
+	@PETCD_FAULTS=$(FAULTS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestLinearizability' ./server/robustness
 
 .PHONY: diff
 diff: build peers ## Differential campaign: DIFF_OPS random operations to petcd and to the real etcd.
