@@ -29,13 +29,14 @@ func run(p v3.Process) int {
 // that would have to reach a server does not.
 func withoutAPI(p v3.Process, api string) int {
 	switch {
-	case slices.Contains(p.Args, "--version") || slices.Contains(p.Args, "-v"):
+	case len(p.Args) == 0, p.Args[0] == "help", p.Args[0] == "-h", slices.Contains(p.Args, "--help"):
+		help(p.Stdout)
+		return 0
+	case p.Args[0] == "--version", p.Args[0] == "-v":
 		if err := v3.WriteVersion(p.Stdout); err != nil {
 			return exitUsage
 		}
-		return 0
-	case len(p.Args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, p.Args[0]):
-		help(p.Stdout)
+		fmt.Fprintln(p.Stdout, "To use API 3, set ETCDCTL_API=3.")
 		return 0
 	}
 	named := "ETCDCTL_API is not set, which means API 2"

@@ -57,6 +57,9 @@ func archiveStatus(f *os.File, sum []byte) (printer.SnapshotStatus, error) {
 	return status, nil
 }
 
+// castagnoli is the polynomial of the checksums in both kinds of snapshots.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 var errArchiveHeader = fmt.Errorf("%w: damaged header", errSnapshot)
 
 // archiveHeader returns the header's fields, still encoded.
@@ -76,10 +79,9 @@ func archiveHeader(r io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(r, rest); err != nil {
 		return nil, errArchiveHeader
 	}
-	crc := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	crc.Write(begin)
-	crc.Write(rest[:length])
-	if crc.Sum32() != binary.BigEndian.Uint32(rest[length:]) {
+	crc := crc32.Checksum(begin, castagnoli)
+	crc = crc32.Update(crc, castagnoli, rest[:length])
+	if crc != binary.BigEndian.Uint32(rest[length:]) {
 		return nil, errArchiveHeader
 	}
 	return rest[:length], nil

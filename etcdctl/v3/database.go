@@ -2,6 +2,7 @@ package v3
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"runtime/debug"
@@ -46,7 +47,7 @@ func databaseStatus(path string) (status printer.SnapshotStatus, err error) {
 	if err != nil {
 		return status, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	err = db.View(func(tx *bbolt.Tx) error {
 		status.TotalSize = tx.Size()
 		if meta := tx.Bucket([]byte(metaBucket)); meta != nil {
@@ -60,13 +61,13 @@ func databaseStatus(path string) (status printer.SnapshotStatus, err error) {
 // databaseEntries hashes all entries in their order and counts the keys that
 // live after them.
 func databaseEntries(tx *bbolt.Tx, status *printer.SnapshotStatus) error {
-	hash := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	var hash uint32
 	live := make(map[string]struct{})
 	err := tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
-		hash.Write(name)
+		hash = crc32.Update(hash, castagnoli, name)
 		return bucket.ForEach(func(k, v []byte) error {
-			hash.Write(k)
-			hash.Write(v)
+			hash = crc32.Update(hash, castagnoli, k)
+			hash = crc32.Update(hash, castagnoli, v)
 			if string(name) != keyBucket {
 				return nil
 			}
@@ -86,6 +87,6 @@ func databaseEntries(tx *bbolt.Tx, status *printer.SnapshotStatus) error {
 			return nil
 		})
 	})
-	status.Hash, status.TotalKey = hash.Sum32(), len(live)
+	status.Hash, status.TotalKey = hash, len(live)
 	return err
 }

@@ -21,6 +21,22 @@
 //	C4  What is written for a person at a terminal (progress, prompts) is not
 //	    written when the stream is not a terminal.
 //
+// # Where it differs from etcdctl 3.7.3
+//
+// Help texts and the words after "malformed comparison:" are its own. Where
+// etcdctl crashes, or does what nobody can want, it does not follow:
+//
+//   - A txn's condition on a lease, or with an unknown operator, is read or
+//     refused; etcdctl panics.
+//   - `watch a -- echo echo` watches the key a; etcdctl takes the first echo
+//     for the end of a range.
+//   - `make-mirror --rev` without --dest-prefix keeps the prefix; etcdctl drops
+//     it when, and only when, --rev is given.
+//   - `-w protobuf` of a lease is the whole message, not its header alone.
+//   - ETCDCTL_COMMAND_TIMEOUT counts for every command; with etcdctl it comes
+//     too late for most. A variable with a value that cannot be is warned about.
+//   - `snapshot status` is there, as in etcdctl 3.4 and with etcdutl's columns.
+//
 // # Concurrency
 //
 // Run may be called many times but not at once: --debug and the signals that
