@@ -126,6 +126,10 @@ func (h *Hub) pick(w *watcher, c *change) (*mvccpb.Event, error) {
 	if !w.options.PrevKV || !deleted && ev.Kv.CreateRevision == ev.Kv.ModRevision {
 		return ev, nil
 	}
+	// What is compacted is not shown, also when an earlier watcher had it looked up: whether one had must not be seen.
+	if ev.Kv.ModRevision-1 < h.history.CompactRevision() {
+		return ev, nil
+	}
 	if full := c.withPrev.Load(); full != nil {
 		return full, nil
 	}
