@@ -127,14 +127,15 @@ func (d *DB) Compact(ctx context.Context) error {
 	return wrap("compact", d.pdb.Compact(ctx, []byte{0, schema.Sentinel}, []byte{0xff, schema.Sentinel}, true))
 }
 
-// Size returns the bytes the records take, on disk and in memtables that are
-// on their way there, and an estimate of those that hold live records. The
-// second is never above the first: alerts divide one by the other.
+// Size returns the bytes the folder takes on disk, and an estimate of those
+// that hold live records. The second is never above the first: alerts divide
+// one by the other. What is still in memtables is in neither: Pebble tells the
+// size of their arenas only, 32 MiB each when nothing is in them.
 func (d *DB) Size() (total, inUse int64) {
 	m := d.pdb.Metrics()
 	tables := m.Total()
-	total = int64(m.DiskSpaceUsage()) + int64(m.MemTable.Size)
-	return total, min(total, tables.AggregateSize()+int64(m.MemTable.Size))
+	total = int64(m.DiskSpaceUsage())
+	return total, min(total, tables.AggregateSize())
 }
 
 // Metrics returns Pebble's own figures, for the metrics exporter and tests.
