@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/coreos/go-semver/semver"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/version"
@@ -53,14 +55,26 @@ func (s *maintenanceService) Status(context.Context, *pb.StatusRequest) (*pb.Sta
 	return resp, nil
 }
 
-// Defragment answers at once: the engine gives space back by itself.
+// defragmentMax bounds how long a defragmentation keeps its caller waiting.
+const defragmentMax = 4 * time.Second
+
+// Defragment gives the space of deleted records back, for as long as
+// defragmentMax allows: what is left the engine does by itself. Unlike in etcd
+// reads and writes go on.
 func (s *maintenanceService) Defragment(ctx context.Context, _ *pb.DefragmentRequest) (*pb.DefragmentResponse, error) {
-	s.logger.LogAttrs(ctx, levelInfo, "starting defragment")
-	if err := s.replica.Store().Flush(); err != nil {
-		s.logger.WarnContext(ctx, "failed to defragment", "error", err.Error())
+	if s.unhealthyOnDefragment {
+		s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+		defer s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+	}
+	s.logger.Info("starting defragment")
+	bounded, cancel := context.WithTimeout(ctx, defragmentMax)
+	defer cancel()
+	err := s.replica.Store().Defragment(bounded)
+	if err != nil && (bounded.Err() == nil || ctx.Err() != nil) {
+		s.logger.Warn("failed to defragment", "error", err)
 		return nil, wire(err)
 	}
-	s.logger.LogAttrs(ctx, levelInfo, "finished defragment")
+	s.logger.Info("finished defragment")
 	return &pb.DefragmentResponse{}, nil
 }
 

@@ -42,12 +42,14 @@ type Server struct {
 	metrics *metrics
 	leaders leaderWatch
 	grpc    *grpc.Server
+	health  *health.Server
 
 	txnOpsMax             int
 	requestBytesMax       int
 	quotaBytes            int64
 	slowUnary             time.Duration
 	watchProgressInterval time.Duration
+	unhealthyOnDefragment bool
 }
 
 // New makes a server; Serve starts it.
@@ -67,6 +69,8 @@ func New(o Options) (*Server, error) {
 		quotaBytes:            c.QuotaBytes,
 		slowUnary:             c.WarningUnaryRequestDuration,
 		watchProgressInterval: c.WatchProgressNotifyInterval,
+		unhealthyOnDefragment: c.FeatureGates["StopGRPCServiceOnDefrag"],
+		health:                health.NewServer(),
 	}
 	s.leaders = leaderWatch{
 		hasLeader: func() bool { return s.replica.Status().Leader != 0 },
@@ -79,9 +83,8 @@ func New(o Options) (*Server, error) {
 	pb.RegisterClusterServer(s.grpc, &clusterService{Server: s})
 	pb.RegisterAuthServer(s.grpc, &authService{Server: s})
 	pb.RegisterMaintenanceServer(s.grpc, &maintenanceService{Server: s})
-	hs := health.NewServer()
-	hs.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
-	grpc_health_v1.RegisterHealthServer(s.grpc, hs)
+	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	m.addServices(s.grpc.GetServiceInfo())
 	return s, nil
 }

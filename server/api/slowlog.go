@@ -14,9 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// levelInfo is spelled out once for LogAttrs.
-const levelInfo = slog.LevelInfo
-
 // debugRequests says whether every request is logged.
 func (s *Server) debugRequests(ctx context.Context) bool {
 	return s.logger.Enabled(ctx, slog.LevelDebug)
