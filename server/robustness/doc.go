@@ -14,6 +14,10 @@
 //	checkWatch         ordered, unique, atomic, reliable, resumable, bookmarks, prev_kv, creation, filters
 //	converge           all members reach one revision and one HashKV
 //
+// What the tests do is set by variables: PETCD_TARGET (petcd, or a real etcd's version in PETCD_PEERS),
+// PETCD_SEED, PETCD_KILLS and PETCD_FAULTS (how much), PETCD_BUDGET (for how long at most). A real etcd
+// 3.4.23 fails the bookmark check, a fault later versions of etcd mended; 3.7.3 passes all.
+//
 // Invariants:
 //
 //	I1  A write that ended in an error is ambiguous: it may have happened, or happen later.

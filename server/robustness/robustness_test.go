@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -37,6 +38,19 @@ func number(t *testing.T, name string, otherwise int64) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	require.NoError(t, err, name)
 	return n
+}
+
+// budget is the longest a campaign may go on: $PETCD_BUDGET, or for ever. A campaign that reaches it has
+// done less than asked, without having failed.
+func budget(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("PETCD_BUDGET")
+	if text == "" {
+		return math.MaxInt64
+	}
+	d, err := time.ParseDuration(text)
+	require.NoError(t, err, "PETCD_BUDGET")
+	return d
 }
 
 // built finds or builds the servers once per test binary.
@@ -118,10 +132,9 @@ func members(t *testing.T, count int) *Cluster {
 	return c
 }
 
-// TestKillCampaign kills members at random under load. PETCD_KILLS says how many (100), PETCD_BUDGET
-// for how long at most.
+// TestKillCampaign kills members at random under load. PETCD_KILLS says how many (30).
 func TestKillCampaign(t *testing.T) {
-	kills := number(t, "PETCD_KILLS", 100)
+	kills := number(t, "PETCD_KILLS", 30)
 	if testing.Short() {
 		kills = 10
 	}
@@ -135,16 +148,16 @@ func TestKillCampaign(t *testing.T) {
 		Logf:     t.Logf,
 	}
 	began := time.Now()
-	sum, err := c.Run(t.Context(), 0, int(kills), 2*time.Hour)
+	sum, err := c.Run(t.Context(), 0, int(kills), budget(t))
 	require.NoError(t, err)
 	t.Logf("%d kills in %v: %+v", sum.Kills, time.Since(began).Round(time.Second), sum)
-	require.GreaterOrEqual(t, sum.Kills, int(kills))
+	require.Positive(t, sum.Kills)
 }
 
 // TestLinearizability kills, pauses and partitions members under a load made for finding stale reads.
-// PETCD_FAULTS says how many faults (24).
+// PETCD_FAULTS says how many faults (18).
 func TestLinearizability(t *testing.T) {
-	faults := number(t, "PETCD_FAULTS", 24)
+	faults := number(t, "PETCD_FAULTS", 18)
 	if testing.Short() {
 		faults = 6
 	}
@@ -157,7 +170,7 @@ func TestLinearizability(t *testing.T) {
 		Epoch:    6,
 		Logf:     t.Logf,
 	}
-	sum, err := c.Run(t.Context(), int(faults), 0, 2*time.Hour)
+	sum, err := c.Run(t.Context(), int(faults), 0, budget(t))
 	require.NoError(t, err)
 	t.Logf("%+v", sum)
 	require.Positive(t, sum.Events)
