@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/raft/v3/raftpb"
@@ -76,9 +77,11 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
 		l.r.point.changing()
 	}
 	committed = true // Commit ends the batch also when it fails
+	began := time.Now()
 	if err := b.Commit(last.GetIndex(), last.GetTerm()); err != nil {
 		return fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)
 	}
+	l.r.metrics.commitSeconds.Observe(time.Since(began).Seconds())
 	l.publish(last.GetIndex(), last.GetTerm())
 	return nil
 }

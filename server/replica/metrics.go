@@ -18,6 +18,7 @@ type metrics struct {
 	promoteSucceeded               prometheus.Counter
 	promoteFailed                  *prometheus.CounterVec
 	slowApplies                    prometheus.Counter
+	commitSeconds                  prometheus.Histogram
 }
 
 func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
@@ -39,6 +40,9 @@ func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
 			Help: "The total number of failed learner promotions (likely learner not ready) while this member is leader."}, []string{"Reason"}),
 	}
 	register(reg, m.promoteFailed)
+	m.commitSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "etcd", Subsystem: "disk", Name: "backend_commit_duration_seconds",
+		Help: "The latency distributions of commit called by backend.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})
+	register(reg, m.commitSeconds)
 	gauge("is_learner", "Whether or not this member is a learner. 1 if is, 0 otherwise.", func() float64 { return truth(r.cluster.IsLocalLearner()) })
 	gauge("proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(m.pending.Load()) })
 	gauge("quota_backend_bytes", "Current backend storage quota size in bytes.", func() float64 { return float64(r.quota.max) })
