@@ -39,12 +39,12 @@ func Range(ctx context.Context, r Reader, req *pb.RangeRequest) (*pb.RangeRespon
 	resp.Kvs, resp.More = filter(res.KVs, req), res.More
 	if !isKeyOrder(req) || HasRevisionFilters(req) {
 		sortKVs(resp.Kvs, req)
-		resp.More = req.Limit > 0 && int64(len(resp.Kvs)) > req.Limit
+		resp.More = req.GetLimit() > 0 && int64(len(resp.Kvs)) > req.GetLimit()
 		if resp.More {
-			resp.Kvs = resp.Kvs[:req.Limit]
+			resp.Kvs = resp.Kvs[:req.GetLimit()]
 		}
 	}
-	if req.KeysOnly {
+	if req.GetKeysOnly() {
 		StripValues(resp.Kvs, o.KeysOnly)
 	}
 	return resp, nil
@@ -57,9 +57,9 @@ func earlyLimit(req *pb.RangeRequest) int64 {
 	case req.GetLimit() <= 0 || HasRevisionFilters(req):
 		return 0
 	case isKeyOrder(req):
-		return req.Limit
-	case req.SortOrder == pb.RangeRequest_NONE && req.Limit < math.MaxInt64:
-		return req.Limit + 1
+		return req.GetLimit()
+	case req.GetSortOrder() == pb.RangeRequest_NONE && req.GetLimit() < math.MaxInt64:
+		return req.GetLimit() + 1
 	}
 	return 0
 }
@@ -77,7 +77,8 @@ func isKeyOrder(req *pb.RangeRequest) bool {
 
 // HasRevisionFilters tells whether the request asks for keys of certain revisions only.
 func HasRevisionFilters(req *pb.RangeRequest) bool {
-	return req.MinModRevision != 0 || req.MaxModRevision != 0 || req.MinCreateRevision != 0 || req.MaxCreateRevision != 0
+	return req.GetMinModRevision() != 0 || req.GetMaxModRevision() != 0 ||
+		req.GetMinCreateRevision() != 0 || req.GetMaxCreateRevision() != 0
 }
 
 // filter drops what lies outside the revisions asked for. Count and the sort do not see it.
@@ -86,8 +87,8 @@ func filter(kvs []*mvccpb.KeyValue, req *pb.RangeRequest) []*mvccpb.KeyValue {
 		return kvs
 	}
 	return slices.DeleteFunc(kvs, func(kv *mvccpb.KeyValue) bool {
-		return outside(kv.ModRevision, req.MinModRevision, req.MaxModRevision) ||
-			outside(kv.CreateRevision, req.MinCreateRevision, req.MaxCreateRevision)
+		return outside(kv.ModRevision, req.GetMinModRevision(), req.GetMaxModRevision()) ||
+			outside(kv.CreateRevision, req.GetMinCreateRevision(), req.GetMaxCreateRevision())
 	})
 }
 
@@ -103,7 +104,7 @@ func sortKVs(kvs []*mvccpb.KeyValue, req *pb.RangeRequest) {
 		return
 	}
 	var compare func(a, b *mvccpb.KeyValue) int
-	switch req.SortTarget {
+	switch req.GetSortTarget() {
 	case pb.RangeRequest_KEY:
 		compare = func(a, b *mvccpb.KeyValue) int { return bytes.Compare(a.Key, b.Key) }
 	case pb.RangeRequest_VERSION:
@@ -117,7 +118,7 @@ func sortKVs(kvs []*mvccpb.KeyValue, req *pb.RangeRequest) {
 	default:
 		return // the API refuses such a target
 	}
-	if req.SortOrder == pb.RangeRequest_DESCEND {
+	if req.GetSortOrder() == pb.RangeRequest_DESCEND {
 		ascending := compare
 		compare = func(a, b *mvccpb.KeyValue) int { return ascending(b, a) }
 	}

@@ -39,12 +39,17 @@ func (r *Replica) logMember(message string, m *membership.Member) {
 		"member_id", hexID(m.ID), "peer_urls", m.PeerURLs, "is_learner", m.IsLearner)
 }
 
-// connectAll makes the connections those of the members there are now, after opening and after a snapshot.
-func (r *Replica) connectAll() {
-	r.transport.RemoveAllPeers()
+// connect makes the connections those of the members there are now: after opening, and, given the members there were,
+// after a snapshot. Connections that stay are left alone.
+func (r *Replica) connect(before []*membership.Member) {
+	for _, m := range before {
+		if m.ID != r.cluster.LocalID() && r.cluster.Member(m.ID) == nil {
+			r.transport.RemovePeer(m.ID)
+		}
+	}
 	for _, m := range r.cluster.Members() {
 		if m.ID != r.cluster.LocalID() {
-			r.transport.AddPeer(m.ID, m.PeerURLs)
+			r.transport.AddPeer(m.ID, m.PeerURLs) // of one that is there already, the URLs
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	r.ctx, r.cancel = ctx, cancel
 	r.mu.Unlock()
 
-	r.connectAll()
+	r.connect(nil)
 	r.spawn(r.watchLeader)
 	r.spawn(r.publish)
 	r.spawn(r.decideVersion)

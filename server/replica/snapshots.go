@@ -77,11 +77,12 @@ func (l *applyLoop) InstallSnapshot(snap *raftpb.Snapshot) error {
 	if index != meta.GetIndex() || term != meta.GetTerm() {
 		return fmt.Errorf("%w: installed snapshot is as of index %d, term %d instead of %d, %d", ErrCorrupt, index, term, meta.GetIndex(), meta.GetTerm())
 	}
+	before := r.cluster.Members()
 	if err := errors.Join(r.cluster.Load(r.store), r.applier.Load(r.store)); err != nil {
 		return err
 	}
 	r.cfg.Leases.Replaced()
-	r.connectAll()
+	r.connect(before)
 	r.point.advance(index, term, meta.GetConfState())
 	r.applied.advance(index)
 	if r.cluster.IsRemoved(r.cluster.LocalID()) {
