@@ -41,6 +41,13 @@ var garbage = map[string][]byte{
 	"endless_varint":      {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80},
 }
 
+// oversized is a message of one unknown field that every server finds too
+// large to receive.
+func oversized() []byte {
+	const size = 4 << 20
+	return append([]byte{0xfa, 0x3f, 0x80, 0x80, 0x80, 0x02}, make([]byte, size)...)
+}
+
 // malformedCases: bytes that are no request, on every method; the server
 // answers with an error and serves on.
 func malformedCases(s *suite) {
@@ -60,6 +67,9 @@ func malformedCases(s *suite) {
 					require.Error(t, err, name)
 					requireCode(t, codes.Internal, err)
 				}
+				var reply []byte
+				err := e.conn.Invoke(e.ctx, method, oversized(), &reply, grpc.ForceCodec(rawCodec{}))
+				requireCode(t, codes.ResourceExhausted, err)
 				requireServing(t, e)
 			})
 		}
@@ -70,16 +80,21 @@ func malformedCases(s *suite) {
 				if desc.StreamName == "RangeStream" {
 					needs(t, e, rangeStream)
 				}
-				for name, body := range garbage {
+				answer := func(body []byte) error {
 					stream, err := e.conn.NewStream(e.ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodec(rawCodec{}))
 					require.NoError(t, err)
 					require.NoError(t, stream.SendMsg(body))
 					var reply []byte
 					err = stream.RecvMsg(&reply)
-					require.Error(t, err, name)
 					require.NotErrorIs(t, err, io.EOF)
+					return err
+				}
+				for name, body := range garbage {
+					err := answer(body)
+					require.Error(t, err, name)
 					requireCode(t, codes.Internal, err)
 				}
+				requireCode(t, codes.ResourceExhausted, answer(oversized()))
 				requireServing(t, e)
 			})
 		}
