@@ -99,7 +99,7 @@ func (d *reader) header() (Header, error) {
 // files reads all files that the header announces.
 func (d *reader) files(h Header, sink Sink) error {
 	left := h.FileBytes
-	buf := make([]byte, 4+chunkLenMax+4)
+	buf := make([]byte, 4+min(h.FileBytes, chunkLenMax)+4)
 	for range h.Files {
 		f, err := d.file()
 		if err != nil {
