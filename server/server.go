@@ -97,7 +97,7 @@ func (s *Server) makeServices(o Options) (err error) {
 	s.http, err = httpapi.New(httpapi.Options{
 		Member: httpapi.ReplicaMember{Replica: s.replica}, Logger: s.logger,
 		Gatherer: o.Registry, Registerer: o.Registry,
-		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof,
+		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof, FeatureGates: s.cfg.FeatureGates,
 	})
 	return err
 }
@@ -198,17 +198,29 @@ func (s *Server) serveClients() {
 		return
 	}
 	s.logger.Info("ready to serve client requests")
-	for _, p := range s.ports.client {
+	traffic := "grpc+http"
+	if len(s.ports.clientHTTP) > 0 {
+		traffic = "grpc" // HTTP has ports of its own
+	}
+	for i, p := range s.ports.client {
 		s.workers.Go(func() { s.ignoreClosed(p.Serve()) })
 		s.workers.Go(func() { s.ignoreClosed(s.api.Serve(p.GRPC())) })
-		s.serveHTTP(p.HTTP(), s.http.Client())
+		if traffic == "grpc" {
+			_ = p.HTTP().Close() // never fails
+		} else {
+			s.serveHTTP(p.HTTP(), s.http.Client())
+		}
+		s.warnInsecure(traffic, s.ports.clientURLs[i].Host)
 	}
 	for _, l := range s.ports.clientHTTP {
 		s.serveHTTP(l, s.http.Client())
+		s.warnInsecure("http", l.Addr().String())
 	}
-	for _, u := range s.ports.clientURLs {
-		s.logger.Info("serving client traffic insecurely; this is strongly discouraged!", "traffic", "grpc+http", "address", u.Host)
-	}
+}
+
+// warnInsecure writes etcd's line about a port without TLS.
+func (s *Server) warnInsecure(traffic, address string) {
+	s.logger.Info("serving client traffic insecurely; this is strongly discouraged!", "traffic", traffic, "address", address)
 }
 
 // ignoreClosed reports why a port ended, unless it was closed.

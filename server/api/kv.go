@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/protobuf/proto"
@@ -20,17 +21,25 @@ func (s *kvService) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRes
 	if err := checkRange(r); err != nil {
 		return nil, err
 	}
-	if !r.Serializable {
-		if err := s.replica.ReadBarrier(ctx); err != nil {
-			return nil, wire(err)
-		}
-	}
-	resp, err := apply.Range(ctx, s.replica.Store(), r)
+	start := time.Now()
+	resp, err := s.read(ctx, r)
+	s.metrics.requests.rangeRead.observe(start, err)
 	if err != nil {
 		return nil, wire(err)
 	}
 	s.fill(resp.Header)
 	return resp, nil
+}
+
+// read reads keys, after everything acknowledged before unless the request
+// takes what this member has.
+func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	if !r.Serializable {
+		if err := s.replica.ReadBarrier(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return apply.Range(ctx, s.replica.Store(), r)
 }
 
 // Put writes one key.
@@ -42,7 +51,7 @@ func (s *kvService) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse,
 	if err := checkPut(r); err != nil {
 		return nil, err
 	}
-	return propose[*pb.PutResponse](ctx, s.Server, req)
+	return propose[*pb.PutResponse](ctx, s.Server, req, s.metrics.requests.put)
 }
 
 // DeleteRange deletes keys.
@@ -50,7 +59,7 @@ func (s *kvService) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (
 	if err := checkDelete(r); err != nil {
 		return nil, err
 	}
-	return propose[*pb.DeleteRangeResponse](ctx, s.Server, &pb.InternalRaftRequest{DeleteRange: r})
+	return propose[*pb.DeleteRangeResponse](ctx, s.Server, &pb.InternalRaftRequest{DeleteRange: r}, s.metrics.requests.deleteRange)
 }
 
 // Txn runs operations as one. A transaction that only reads is answered here,
@@ -68,14 +77,11 @@ func (s *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse,
 		return nil, err
 	}
 	if !apply.IsReadOnly(r) {
-		return propose[*pb.TxnResponse](ctx, s.Server, req)
+		return propose[*pb.TxnResponse](ctx, s.Server, req, s.metrics.requests.txn)
 	}
-	if !apply.IsSerializable(r) {
-		if err := s.replica.ReadBarrier(ctx); err != nil {
-			return nil, wire(err)
-		}
-	}
-	resp, err := apply.ReadTxn(ctx, s.replica.Store(), r)
+	start := time.Now()
+	resp, err := s.readTxn(ctx, r)
+	s.metrics.requests.readOnlyTxn.observe(start, err)
 	if err != nil {
 		return nil, wire(err)
 	}
@@ -83,10 +89,22 @@ func (s *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse,
 	return resp, nil
 }
 
+// readTxn answers a transaction that only reads, all of it at one revision.
+func (s *Server) readTxn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+	if !apply.IsSerializable(r) {
+		if err := s.replica.ReadBarrier(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return apply.ReadTxn(ctx, s.replica.Store(), r)
+}
+
 // Compact drops history. A physical one is answered when it is off the disk's
 // tables too.
 func (s *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
+	start := time.Now()
 	res, err := s.replica.Propose(ctx, &pb.InternalRaftRequest{Compaction: r})
+	s.metrics.requests.compaction.observe(start, err)
 	if err != nil {
 		return nil, wire(err)
 	}
@@ -110,8 +128,10 @@ type headed interface {
 }
 
 // propose has a request applied and completes its response's header.
-func propose[R headed](ctx context.Context, s *Server, req *pb.InternalRaftRequest) (resp R, err error) {
+func propose[R headed](ctx context.Context, s *Server, req *pb.InternalRaftRequest, l latency) (resp R, err error) {
+	start := time.Now()
 	res, err := s.replica.Propose(ctx, req)
+	l.observe(start, err)
 	if err != nil {
 		return resp, wire(err)
 	}

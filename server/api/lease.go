@@ -22,12 +22,12 @@ func (s *leaseService) LeaseGrant(ctx context.Context, r *pb.LeaseGrantRequest) 
 	if err := s.replica.CheckQuota(ctx, req); err != nil {
 		return nil, wire(err)
 	}
-	return propose[*pb.LeaseGrantResponse](ctx, s.Server, req)
+	return propose[*pb.LeaseGrantResponse](ctx, s.Server, req, s.metrics.requests.leaseGrant)
 }
 
 // LeaseRevoke ends a lease and deletes its keys.
 func (s *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest) (*pb.LeaseRevokeResponse, error) {
-	return propose[*pb.LeaseRevokeResponse](ctx, s.Server, &pb.InternalRaftRequest{LeaseRevoke: r})
+	return propose[*pb.LeaseRevokeResponse](ctx, s.Server, &pb.InternalRaftRequest{LeaseRevoke: r}, s.metrics.requests.leaseRevoke)
 }
 
 // LeaseTimeToLive tells how long a lease has. An unknown one has -1 seconds.

@@ -21,7 +21,7 @@ type maintenanceService struct {
 
 // Alarm lists, raises or lowers alarms.
 func (s *maintenanceService) Alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error) {
-	return propose[*pb.AlarmResponse](ctx, s.Server, &pb.InternalRaftRequest{Alarm: r})
+	return propose[*pb.AlarmResponse](ctx, s.Server, &pb.InternalRaftRequest{Alarm: r}, s.metrics.requests.alarm)
 }
 
 // Status describes this member. Its header's revision and the indexes are of
@@ -66,6 +66,12 @@ func (s *maintenanceService) Defragment(ctx context.Context, _ *pb.DefragmentReq
 		s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 		defer s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 	}
+	start := time.Now()
+	s.metrics.defragmenting.Inc()
+	defer func() {
+		s.metrics.defragmenting.Dec()
+		s.metrics.defragments.Observe(time.Since(start).Seconds())
+	}()
 	s.logger.Info("starting defragment")
 	bounded, cancel := context.WithTimeout(ctx, defragmentMax)
 	defer cancel()

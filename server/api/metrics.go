@@ -53,6 +53,9 @@ type metrics struct {
 	leaseReceiveFailures, leaseSendFailures prometheus.Counter
 	started, handled, msgReceived, msgSent  *prometheus.CounterVec
 	seconds                                 *prometheus.HistogramVec
+	requests                                requestLatencies
+	defragments                             prometheus.Histogram
+	defragmenting                           prometheus.Gauge
 }
 
 // newMetrics makes the metrics and registers them. A nil registerer keeps them
@@ -81,7 +84,10 @@ func newMetrics(reg prometheus.Registerer, extensive bool) (*metrics, error) {
 		leaseReceiveFailures: failures.WithLabelValues("receive", "lease-keepalive"),
 		leaseSendFailures:    failures.WithLabelValues("send", "lease-keepalive"),
 	}
-	all := []prometheus.Collector{m.started, m.handled, m.msgReceived, m.msgSent, m.sentBytes, m.receivedBytes, failures, clients}
+	latencies := newLatencyVec()
+	m.requests = newRequestLatencies(latencies)
+	m.defragments, m.defragmenting = newDefragmentMetrics()
+	all := []prometheus.Collector{latencies, m.defragments, m.defragmenting, m.started, m.handled, m.msgReceived, m.msgSent, m.sentBytes, m.receivedBytes, failures, clients}
 	if extensive {
 		m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "grpc_server_handling_seconds",

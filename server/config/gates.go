@@ -89,6 +89,13 @@ func (g FeatureGates) String() string {
 	return strings.Join(pairs, ",")
 }
 
+// Each calls f for every gate in name order, with its stage ("ALPHA", "BETA").
+func (g FeatureGates) Each(f func(name, stage string, enabled bool)) {
+	for _, k := range gates {
+		f(k.name, k.stage, g[k.name])
+	}
+}
+
 // knownGates are the lines that --help shows under --feature-gates.
 func knownGates() []string {
 	lines := []string{

@@ -15,6 +15,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	etcdversion "go.etcd.io/etcd/api/v3/version"
 
+	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/version"
 )
 
@@ -43,6 +44,7 @@ type Options struct {
 	// RequestTimeout bounds a health check.
 	RequestTimeout time.Duration
 	EnablePprof    bool
+	FeatureGates   config.FeatureGates // shown in the metrics
 }
 
 // Handlers makes the handlers of a member's ports.
@@ -56,6 +58,11 @@ func New(o Options) (*Handlers, error) {
 	h, err := newHealth(o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Registerer != nil {
+		if err := registerInfo(o); err != nil {
+			return nil, err
+		}
 	}
 	return &Handlers{o: o, health: h}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
+	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/version"
 )
 
@@ -47,7 +48,7 @@ func handlers(t *testing.T, m *fakeMember) *Handlers {
 	reg := prometheus.NewRegistry()
 	h, err := New(Options{
 		Member: m, Logger: slog.New(slog.DiscardHandler), Gatherer: reg, Registerer: reg,
-		RequestTimeout: 20 * time.Millisecond,
+		RequestTimeout: 20 * time.Millisecond, FeatureGates: config.Default().FeatureGates,
 	})
 	require.NoError(t, err)
 	return h
@@ -142,6 +143,9 @@ func TestMetricsPort(t *testing.T) {
 	status, body, header := get(h.Metrics(), "/metrics")
 	require.Equal(t, 200, status)
 	require.Contains(t, body, "etcd_server_health_success 1\n")
+	require.Contains(t, body, `etcd_server_version{server_version="`+version.Server+`"} 1`)
+	require.Contains(t, body, `etcd_server_feature_enabled{name="FastLeaseKeepAlive",stage="BETA"} 1`)
+	require.Regexp(t, `os_fd_used [1-9]`, body)
 	require.Contains(t, body, `etcd_server_healthchecks_total{name="linearizable_read",status="success",type="readyz"} 1`)
 	require.Empty(t, header.Get("Access-Control-Allow-Origin"))
 	status, _, _ = get(h.Metrics(), "/version")
