@@ -32,6 +32,8 @@ type Campaign struct {
 	Epoch    int // faults per epoch
 	Logf     func(format string, args ...any)
 
+	epochs int // of all runs: no two use the same keys (I4)
+
 	// tamper changes an epoch's traffic before it starts; tests plant errors with it.
 	tamper func(*traffic)
 }
@@ -50,13 +52,14 @@ type Summary struct {
 func (c *Campaign) Run(ctx context.Context, faults, kills int, budget time.Duration) (Summary, error) {
 	var sum Summary
 	began := time.Now()
-	rng := rand.New(rand.NewPCG(c.Seed, 0))
+	rng := rand.New(rand.NewPCG(c.Seed, uint64(c.epochs)))
 	revision, err := c.settle(ctx)
 	if err != nil {
 		return sum, err
 	}
 	for (sum.Faults < faults || sum.Kills < kills) && time.Since(began) < budget {
-		e := &epoch{Campaign: c, number: sum.Epochs, start: revision, prefix: fmt.Sprintf("e%05d/", sum.Epochs)}
+		e := &epoch{Campaign: c, number: c.epochs, start: revision, prefix: fmt.Sprintf("e%05d/", c.epochs)}
+		c.epochs++
 		if err := e.run(ctx, rng); err != nil {
 			return sum, fmt.Errorf("epoch %d (seed %d, faults: %v): %w", e.number, c.Seed, e.names, err)
 		}

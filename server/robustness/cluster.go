@@ -36,7 +36,7 @@ type Cluster struct {
 // Frequent are flags that make a run meet rare events more often: followers that need a snapshot,
 // watch progress. A real etcd 3.4 does not know them.
 func Frequent() []string {
-	return []string{"--snapshot-catchup-entries=100", "--watch-progress-notify-interval=200ms"}
+	return []string{"--snapshot-catchup-entries=50", "--watch-progress-notify-interval=200ms"}
 }
 
 // StartCluster starts members of the given server binary below root. The log is cut early, so that
@@ -52,7 +52,7 @@ func StartCluster(ctx context.Context, binary, root string, members int, flags .
 		Flags: append([]string{
 			fmt.Sprintf("--heartbeat-interval=%d", heartbeat.Milliseconds()),
 			fmt.Sprintf("--election-timeout=%d", election.Milliseconds()),
-			"--snapshot-count=500",
+			"--snapshot-count=200",
 		}, flags...),
 		AdvertisePeer: c.network.attach,
 	})

@@ -40,6 +40,9 @@ func Kills() []Fault {
 			n, err := c.kill(ctx, rng, victim)
 			return n + 1, err
 		}},
+		{"leave one behind", 2, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
+			return 1, c.leaveBehind(ctx, rng.IntN(len(c.conns)))
+		}},
 		{"kill a majority", 2, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
 			return c.kill(ctx, rng, rng.Perm(len(c.conns))[:len(c.conns)/2+1]...)
 		}},
@@ -118,6 +121,37 @@ func (c *Cluster) kill(ctx context.Context, rng *rand.Rand, members ...int) (int
 		}
 	}
 	return len(members), nil
+}
+
+const (
+	// behind is how many revisions a member misses that needs a snapshot to come back: more than the log
+	// keeps, by StartCluster's and Frequent's flags.
+	behind = 400
+	// behindMax is how long to wait for them at most.
+	behindMax = 5 * time.Second
+)
+
+// leaveBehind kills a member and starts it when the others have cut from their logs what it lacks.
+func (c *Cluster) leaveBehind(ctx context.Context, i int) error {
+	m := c.procs.Member(i)
+	if err := m.Kill(); err != nil {
+		return fmt.Errorf("%w: %w; its log ends with:\n%s", ErrUnhealthy, err, m.LogTail(20))
+	}
+	waiting, cancel := context.WithTimeout(ctx, behindMax)
+	defer cancel()
+	other := c.conns[(i+1)%len(c.conns)]
+	first, err := currentRevision(waiting, other)
+	for err == nil {
+		var now int64
+		if now, err = currentRevision(waiting, other); now >= first+behind || !wait(waiting, 20*time.Millisecond) {
+			break
+		}
+	}
+	// An error is the load's or the clock's: then the member is less far behind, or not at all.
+	if err := m.Start(); err != nil {
+		return fmt.Errorf("robustness: restart: %w", err)
+	}
+	return nil
 }
 
 // pause stops a member's process for a while.
