@@ -39,6 +39,7 @@ func Open(ctx context.Context, c Config) (_ *Replica, err error) {
 	}
 	// A lease must outlive an election, with half of one to spare, rounded up to seconds.
 	r.leaseTTLMin = int64((3*c.Member.ElectionTimeout/2 + time.Second - 1) / time.Second)
+	r.leader.lostFor = 2 * c.Member.ElectionTimeout
 	r.peers = &peers{client: newPeerClient(c.Dial)}
 	if err := r.openFiles(); err != nil {
 		return nil, err
