@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -53,6 +54,19 @@ func benchValue(i int) []byte {
 	return v
 }
 
+// measureCPU reports the processor time per operation that the process spends
+// from now on, flushes and compactions included. Unlike the clock it means the
+// same on a busy machine.
+func measureCPU(b *testing.B) {
+	var before, after syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
+	b.Cleanup(func() {
+		require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
+		spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+		b.ReportMetric(float64(spent)/float64(b.N), "cpu-ns/op")
+	})
+}
+
 // BenchmarkPut applies puts over a fixed set of keys; one operation is one
 // put, its share of the commit included.
 func BenchmarkPut(b *testing.B) {
@@ -66,6 +80,7 @@ func BenchmarkPut(b *testing.B) {
 			}
 			value := benchValue(1)
 			b.ReportAllocs()
+			measureCPU(b)
 			b.ResetTimer()
 			for i := 0; i < b.N; {
 				batch := s.NewBatch()
@@ -91,6 +106,7 @@ func BenchmarkPutNew(b *testing.B) {
 		names[i] = benchKey(1_000_000 + j)
 	}
 	b.ReportAllocs()
+	measureCPU(b)
 	b.ResetTimer()
 	for i := 0; i < b.N; {
 		batch := s.NewBatch()
@@ -116,6 +132,7 @@ func BenchmarkRangeOne(b *testing.B) {
 			}
 			ctx := context.Background()
 			b.ReportAllocs()
+			measureCPU(b)
 			b.ResetTimer()
 			for i := 0; b.Loop(); i++ {
 				_, err := s.Range(ctx, benchKey(base+i*7919%100_000), nil, storage.RangeOptions{})

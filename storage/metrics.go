@@ -20,8 +20,10 @@ func (s *Store) collectors() []prometheus.Collector {
 			func() float64 { return float64(s.Revision()) }),
 		gauge("etcd_debugging_mvcc_compact_revision", "The revision of the last compaction in the store.",
 			func() float64 { return float64(s.CompactRevision()) }),
+		gauge("etcd_debugging_mvcc_keys_total", "Number of live keys.",
+			func() float64 { return float64(s.Keys()) }),
 	}
-	return slices.Concat(own, s.hub.Collectors(), s.compaction.Collectors())
+	return slices.Concat(own, s.ops.collectors(), s.hub.Collectors(), s.compaction.Collectors())
 }
 
 // register adds the metrics. A name that is taken is logged: metrics are no
@@ -43,5 +45,45 @@ func (s *Store) register() {
 func (s *Store) unregister() {
 	for _, c := range s.metrics {
 		s.o.Registerer.Unregister(c)
+	}
+}
+
+// opCounters count what is asked of a store, as etcd counts it: calls, and a
+// transaction when one entry makes more than one.
+type opCounters struct {
+	ranges, puts, deletes, txns prometheus.Counter
+	putBytes                    prometheus.Gauge
+}
+
+// newOpCounters returns counters at zero.
+func newOpCounters() opCounters {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "mvcc", Name: name, Help: help})
+	}
+	return opCounters{
+		ranges:  counter("range_total", "Number of ranges seen by this member."),
+		puts:    counter("put_total", "Number of puts seen by this member."),
+		deletes: counter("delete_total", "Number of deletes seen by this member."),
+		txns:    counter("txn_total", "Number of transactions of several operations seen by this member."),
+		putBytes: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "etcd_debugging", Subsystem: "mvcc", Name: "total_put_size_in_bytes",
+			Help: "Bytes of keys and values put on this member.",
+		}),
+	}
+}
+
+// collectors lists the counters.
+func (c opCounters) collectors() []prometheus.Collector {
+	return []prometheus.Collector{c.ranges, c.puts, c.deletes, c.txns, c.putBytes}
+}
+
+// add counts the operations of one Tx.
+func (c opCounters) add(t *Tx) {
+	c.ranges.Add(float64(t.ranges))
+	c.puts.Add(float64(t.puts))
+	c.deletes.Add(float64(t.deletes))
+	c.putBytes.Add(float64(t.putBytes))
+	if t.ranges+t.puts+t.deletes > 1 {
+		c.txns.Inc()
 	}
 }

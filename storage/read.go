@@ -23,6 +23,7 @@ func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*Ra
 		return nil, err
 	}
 	defer st.release()
+	s.ops.ranges.Inc()
 	return st.kv.Range(ctx, key, end, o)
 }
 
@@ -37,5 +38,6 @@ func (s *Store) Stream(ctx context.Context, key, end []byte, o RangeOptions, chu
 		return nil, err
 	}
 	defer st.release()
+	s.ops.ranges.Inc()
 	return st.kv.Stream(ctx, key, end, o, chunkBytes, fn)
 }

@@ -20,6 +20,7 @@ type Store struct {
 	lock    io.Closer
 	metrics []prometheus.Collector
 
+	ops        opCounters
 	hub        *watch.Hub
 	compaction *mvcc.CompactionMetrics
 	folders    folderNames
@@ -64,7 +65,7 @@ func open(dir string, o Options) (*Store, error) {
 		st.release()
 		return nil, errors.Join(err, st.err)
 	}
-	s := &Store{dir: dir, o: o, compaction: mvcc.NewCompactionMetrics()}
+	s := &Store{dir: dir, o: o, ops: newOpCounters(), compaction: mvcc.NewCompactionMetrics()}
 	if err := s.startCompactor(st); err != nil {
 		st.release()
 		return nil, errors.Join(err, st.err)
@@ -160,6 +161,16 @@ func (s *Store) CompactRevision() int64 {
 	}
 	defer st.release()
 	return st.kv.CompactRevision()
+}
+
+// Keys is the number of live keys.
+func (s *Store) Keys() int64 {
+	st, err := s.acquire()
+	if err != nil {
+		return 0
+	}
+	defer st.release()
+	return st.kv.Keys()
 }
 
 // Size returns the bytes the state takes on disk, and an estimate of those

@@ -18,6 +18,8 @@ type Head = schema.Head
 type Tx struct {
 	b  *Batch
 	kv *mvcc.Tx
+
+	ranges, puts, deletes, putBytes int // for the metrics
 }
 
 // Put sets a key, with a lease unless that is 0. It fails with
@@ -27,6 +29,8 @@ func (t *Tx) Put(key, value []byte, leaseID int64) error {
 	if leaseID != 0 && !t.b.leases.Exists(leaseID) {
 		return lease.ErrNotFound
 	}
+	t.puts++
+	t.putBytes += len(key) + len(value)
 	before, err := t.kv.Put(key, value, leaseID)
 	if err != nil || before.Lease == leaseID {
 		return err
@@ -42,6 +46,7 @@ func (t *Tx) Put(key, value []byte, leaseID int64) error {
 
 // DeleteRange deletes the keys in [key, end) and returns their number.
 func (t *Tx) DeleteRange(key, end []byte) (deleted int64, err error) {
+	t.deletes++
 	return t.kv.DeleteRange(key, end, t.detach)
 }
 
@@ -62,6 +67,7 @@ func (t *Tx) Get(key []byte) (*mvccpb.KeyValue, error) { return t.kv.Get(key) }
 
 // Range reads as Store.Range does; revision 0 includes the Tx's own writes.
 func (t *Tx) Range(ctx context.Context, key, end []byte, o RangeOptions) (*RangeResult, error) {
+	t.ranges++
 	return t.kv.Range(ctx, key, end, o)
 }
 
@@ -71,4 +77,7 @@ func (t *Tx) Revision() int64 { return t.kv.Revision() }
 
 // End ends the Tx and returns the store's revision after it: one more than
 // before if it changed anything.
-func (t *Tx) End() int64 { return t.kv.End() }
+func (t *Tx) End() int64 {
+	t.b.s.ops.add(t)
+	return t.kv.End()
+}

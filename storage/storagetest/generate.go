@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 )
@@ -55,8 +56,12 @@ func randomOp(s Source) Op {
 // randomPut draws a put, one in three with a lease.
 func randomPut(s Source) Op {
 	o := Op{Kind: OpPut, Key: RandomKey(s), Value: fmt.Appendf(nil, "v%d", s.IntN(1_000_000))}
-	if s.IntN(10) == 0 {
+	switch s.IntN(60) {
+	case 0, 1, 2, 3, 4:
 		o.Value = nil
+	case 5:
+		// Larger than the memtable of the crash tests now and then.
+		o.Value = bytes.Repeat(o.Value, 1+s.IntN(16<<10))
 	}
 	if s.IntN(3) == 0 {
 		o.Lease = randomLease(s)
