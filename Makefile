@@ -4,9 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell cat server/version/VERSION 2>/dev/null)
-GIT_SHA ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/petcd/petcd/server/version.GitSHA=$(GIT_SHA)
+VERSION := $(shell sed -n 's/.*Petcd = "\(.*\)"/\1/p' server/version/version.go)
 BIN     := bin
 DATA    ?= data
 
@@ -28,8 +26,8 @@ help: ## Lists the targets.
 .PHONY: build
 build: ## Builds etcd, etcdctl and bench into bin/.
 	@mkdir -p $(BIN)
-	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcd ./server/cmd/etcd
-	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcdctl ./etcdctl
+	@go build -ldflags '-s -w' -o $(BIN)/etcd ./server/cmd/etcd
+	@go build -ldflags '-s -w' -o $(BIN)/etcdctl ./etcdctl
 	@go build -o $(BIN)/bench ./bench
 	@go build -o $(BIN)/devcluster ./server/cmd/devcluster
 
@@ -81,7 +79,7 @@ bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real e
 
 .PHONY: release
 release: ## Writes dist/etcd-<version>-linux-{amd64,arm64}.tar.gz with etcd and etcdctl, and their checksums.
-	@.ci/release $(VERSION) '$(LDFLAGS)'
+	@.ci/release $(VERSION)
 
 .PHONY: clean
 clean: ## Removes what the other targets wrote, the cluster's data included.
