@@ -1,6 +1,6 @@
 // Package conformance holds one suite of the v3 API that petcd and the real
-// etcd must both pass, and a differential test that sends both the same random
-// operations.
+// etcd must both pass, a differential test that sends both the same random
+// operations, and sessions of the real etcdctl.
 //
 // The suite is black box: it starts server binaries (package process) and
 // talks to them by gRPC and HTTP only, so whatever holds here holds for any
@@ -15,7 +15,10 @@
 // fetched with `make peers`, 3.7.3 and 3.4.23. PETCD_CONFORMANCE=petcd,3.7.3
 // chooses; a target named there must be found.
 //
-// Read suite_test.go first. Cases of one family share a server and run beside
+// The differential test runs a few thousand operations; PETCD_DIFF_OPS=100000
+// runs more, and PETCD_DIFF_SEED repeats the run that printed it.
+//
+// Read suite_test.go first, and diff_run_test.go for the differential test. Cases of one family share a server and run beside
 // each other, each under a key prefix of its own; families that compact, fill
 // or reconfigure a cluster have servers of their own.
 //
