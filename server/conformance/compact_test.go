@@ -142,7 +142,7 @@ func compactWatchCases(s *suite) {
 		require.NoError(t, err)
 		w := e.watchStream(t)
 		created := w.create(t, &pb.WatchCreateRequest{Key: e.key("a"), StartRevision: r1})
-		require.False(t, created.Canceled, "accepted first, then cancelled")
+		require.False(t, created.Canceled, "accepted first, then canceled")
 		resp := w.next(t)
 		require.True(t, resp.Canceled)
 		require.Equal(t, created.WatchId, resp.WatchId)

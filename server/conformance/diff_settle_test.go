@@ -58,9 +58,9 @@ func (d *differential) comparePair(a, b *recordedWatch, first bool) error {
 		return fmt.Errorf("%s: %w", d.b.name, b.broken)
 	case a.created != b.created:
 		return fmt.Errorf("created at revision %d on %s, %d on %s", a.created, d.a.name, b.created, d.b.name)
-	case a.cancelled != b.cancelled || a.compacted != b.compacted:
-		return fmt.Errorf("cancelled %v (compacted %d) on %s, %v (%d) on %s",
-			a.cancelled, a.compacted, d.a.name, b.cancelled, b.compacted, d.b.name)
+	case a.canceled != b.canceled || a.compacted != b.compacted:
+		return fmt.Errorf("canceled %v (compacted %d) on %s, %v (%d) on %s",
+			a.canceled, a.compacted, d.a.name, b.canceled, b.compacted, d.b.name)
 	}
 	if first {
 		d.reference = a.events
@@ -86,7 +86,7 @@ func (d *differential) comparePair(a, b *recordedWatch, first bool) error {
 
 // due selects from the reference what a watch must have delivered by now.
 func (d *differential) due(w *recordedWatch) []*mvccpb.Event {
-	if w.cancelled {
+	if w.canceled {
 		return nil
 	}
 	from := w.request.StartRevision

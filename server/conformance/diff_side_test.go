@@ -119,7 +119,7 @@ type recordedWatch struct {
 	mu        sync.Mutex
 	created   int64 // revision in the answer to the request
 	events    []*mvccpb.Event
-	cancelled bool  // by the server
+	canceled  bool  // by the server
 	compacted int64 // compact_revision of the cancellation
 	broken    error // the stream's end, or what was wrong with it
 }
@@ -144,7 +144,7 @@ func (s *side) openWatch(ctx context.Context, r *pb.WatchCreateRequest) error {
 		cancel()
 		return fmt.Errorf("first response to a watch is %v", resp)
 	}
-	w := &recordedWatch{request: r, stop: cancel, created: resp.Header.Revision, cancelled: resp.Canceled}
+	w := &recordedWatch{request: r, stop: cancel, created: resp.Header.Revision, canceled: resp.Canceled}
 	s.watches = append(s.watches, w)
 	go w.record(stream, s.spoilEvent)
 	return nil
@@ -169,7 +169,7 @@ func (w *recordedWatch) record(stream pb.Watch_WatchClient, spoil func(*mvccpb.E
 				}
 			}
 			if resp.Canceled {
-				w.cancelled, w.compacted = true, resp.CompactRevision
+				w.canceled, w.compacted = true, resp.CompactRevision
 			}
 		}
 		end := w.broken != nil

@@ -22,7 +22,7 @@ func operand(c *pb.Compare, kv *mvccpb.KeyValue, delta int64) {
 	case pb.Compare_LEASE:
 		c.TargetUnion = &pb.Compare_Lease{Lease: kv.Lease + delta}
 	case pb.Compare_VALUE:
-		v := []byte(kv.Value)
+		v := kv.Value
 		switch {
 		case delta > 0:
 			v = append(v[:len(v):len(v)], 0)

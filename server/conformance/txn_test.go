@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -248,7 +249,7 @@ func txnErrorCases(s *suite) {
 		}, rpctypes.ErrGRPCLeaseNotFound},
 	} {
 		s.run("error_"+c.name, func(t *testing.T, e *env) {
-			if c.want == rpctypes.ErrGRPCInvalidSortOption {
+			if errors.Is(c.want, rpctypes.ErrGRPCInvalidSortOption) {
 				needs(t, e, sortChecked)
 			}
 			_, err := e.kv.Txn(e.ctx, &pb.TxnRequest{Success: ops(opPut(e.key("a"), "1"), c.op(e))})

@@ -22,5 +22,5 @@
 //	    yet reaped.
 //
 // Concurrency: every method may be called from any goroutine; calls on one
-// Member are serialised.
+// Member are serialized.
 package process
