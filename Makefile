@@ -67,7 +67,7 @@ faults: build ## Fault campaign: FAULTS kills, pauses and partitions under load,
 
 .PHONY: diff
 diff: build peers ## Differential campaign: DIFF_OPS random operations to petcd and to the real etcd.
-	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'TestDifferential' ./server/conformance
+	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'TestDifferential$$' ./server/conformance
 
 .PHONY: bench
 bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/bench.json and a table.
