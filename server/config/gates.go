@@ -16,21 +16,22 @@ type gate struct {
 	name    string
 	enabled bool
 	stage   string
+	later   bool // what it turns on is not in this release
 }
 
 // gates lists etcd 3.7's gates in the order of its help text. Those that tune
-// something petcd does not have (the bbolt transaction buffer) are accepted and
-// change nothing.
+// something petcd does not have (the bbolt transaction buffer, a defragmentation
+// that blocks) are accepted and change nothing.
 var gates = []gate{
-	{"CompactHashCheck", false, "ALPHA"},
-	{"FastLeaseKeepAlive", true, "BETA"},
-	{"InitialCorruptCheck", false, "ALPHA"},
-	{"LeaseCheckpoint", false, "ALPHA"},
-	{"LeaseCheckpointPersist", false, "ALPHA"},
-	{"PriorityRequest", false, "ALPHA"},
-	{"SetMemberLocalAddr", false, "ALPHA"},
-	{"StopGRPCServiceOnDefrag", false, "ALPHA"},
-	{"TxnModeWriteWithSharedBuffer", true, "BETA"},
+	{name: "CompactHashCheck", stage: "ALPHA", later: true},
+	{name: "FastLeaseKeepAlive", enabled: true, stage: "BETA"},
+	{name: "InitialCorruptCheck", stage: "ALPHA", later: true},
+	{name: "LeaseCheckpoint", stage: "ALPHA"},
+	{name: "LeaseCheckpointPersist", stage: "ALPHA"},
+	{name: "PriorityRequest", stage: "ALPHA", later: true},
+	{name: "SetMemberLocalAddr", stage: "ALPHA", later: true},
+	{name: "StopGRPCServiceOnDefrag", stage: "ALPHA"},
+	{name: "TxnModeWriteWithSharedBuffer", enabled: true, stage: "BETA"},
 }
 
 // defaultGates is every known gate at its default.
@@ -94,6 +95,17 @@ func (g FeatureGates) Each(f func(name, stage string, enabled bool)) {
 	for _, k := range gates {
 		f(k.name, k.stage, g[k.name])
 	}
+}
+
+// later names the gates that are on and turn on nothing yet, in name order.
+func (g FeatureGates) later() []string {
+	var names []string
+	for _, k := range gates {
+		if k.later && g[k.name] {
+			names = append(names, k.name)
+		}
+	}
+	return names
 }
 
 // knownGates are the lines that --help shows under --feature-gates.

@@ -139,6 +139,9 @@ func (p *parser) finish() (*Config, error) {
 		c.DataDir = c.Name + ".etcd"
 		p.notice(true, "'data-dir' was empty; using default", "data-dir", c.DataDir)
 	}
+	for _, name := range c.FeatureGates.later() {
+		p.notice(true, "the feature gate has no effect in this release", "gate", name)
+	}
 	p.defaults()
 	return c, nil
 }

@@ -134,6 +134,9 @@ func TestDefaultsOfWhatIsNotBuiltAreAccepted(t *testing.T) {
 	c, err = Parse([]string{"--client-cert-auth=0", "--corrupt-check-time=0", "--max-wals=0", "--backend-batch-limit=7"}, nil)
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(noticeText(c), "the flag has no effect in petcd"))
+	c, err = Parse([]string{"--feature-gates=InitialCorruptCheck=true,LeaseCheckpoint=true"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(noticeText(c), "the feature gate has no effect in this release"))
 }
 
 // noticeText is all notices, one a line.
