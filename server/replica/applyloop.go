@@ -53,6 +53,7 @@ func (l *applyLoop) Apply(entries []*raftpb.Entry) error {
 
 // applyBatch applies entries in one batch.
 func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
+	start := time.Now()
 	l.answers, l.effects, l.leases = l.answers[:0], l.effects[:0], l.leases[:0]
 	l.conf = nil
 	b := l.r.store.NewBatch()
@@ -83,6 +84,11 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
 	}
 	l.r.metrics.commitSeconds.Observe(time.Since(began).Seconds())
 	l.publish(last.GetIndex(), last.GetTerm())
+	if took, expected := time.Since(start), l.r.cfg.Member.WarningApplyDuration; expected > 0 && took > expected {
+		l.r.metrics.slowApplies.Inc()
+		l.r.logger.Warn("apply request took too long", "took", took, "expected_duration", expected,
+			"entries", len(entries), "last_index", last.GetIndex())
+	}
 	return nil
 }
 

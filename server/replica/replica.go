@@ -104,11 +104,12 @@ func (r *Replica) spawn(f func(ctx context.Context)) {
 	r.workers.Go(func() { f(ctx) })
 }
 
-// wait waits for everything that was spawned; after it nothing is.
+// wait waits for everything that was spawned. REQUIRES: Run's context has ended.
 func (r *Replica) wait() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.workers.Wait()
+	r.mu.Lock() // whoever was spawning has spawned
+	workers := &r.workers
+	r.mu.Unlock()
+	workers.Wait()
 }
 
 // fail makes Run end with err. It is safe while Run is not running.
