@@ -44,7 +44,7 @@ const formatMajorVersion = pebble.FormatValueSeparation
 // pebbleOptions are the settings the measurements in docs/decisions chose.
 func (o Options) pebbleOptions() *pebble.Options {
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          markerFS{o.FS},
 		Comparer:                    comparer,
 		FormatMajorVersion:          formatMajorVersion,
 		DisableWAL:                  true,
