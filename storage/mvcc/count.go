@@ -54,7 +54,19 @@ func (v *view) count(ctx context.Context, key, end []byte) (int64, error) {
 		return 0, nil
 	}
 	counts, counted := v.nearest()
-	c := counts.Cover(countSpan(key, end))
+	span := countSpan(key, end)
+	if len(key) == 1 && key[0] == 0 {
+		// "All keys" is asked for in these words. Only the empty key lies before
+		// it: without that the first run need not be scanned.
+		_, ok, err := v.get(nil)
+		if err != nil {
+			return 0, err
+		}
+		if !ok {
+			span.Lo = nil
+		}
+	}
+	c := counts.Cover(span)
 	if counted != v.revision {
 		delta, ok, err := v.drift(ctx, counted, c)
 		if err != nil {
