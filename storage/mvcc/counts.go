@@ -132,9 +132,6 @@ func (w *Writer) scanKeys(s count.Span, fn func(key []byte) bool) (err error) {
 		return nil
 	}
 	lower, upper := schema.AppendBounds(nil, nil, schema.TableHeads, key, end)
-	if err := w.settle(); err != nil {
-		return err
-	}
 	if err := w.b.Index(); err != nil {
 		return err
 	}

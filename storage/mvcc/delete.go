@@ -35,10 +35,16 @@ func (t *Tx) deleteOne(key []byte, deleted func([]byte, schema.Head) error) (int
 	if err := t.w.setTombstone(key, mod); err != nil {
 		return 0, err
 	}
+	if err := t.w.setChange(mod, schema.Change{Tombstone: true, Key: key}); err != nil {
+		return 0, err
+	}
+	if err := t.w.deleteHead(key); err != nil {
+		return 0, err
+	}
 	t.w.counts.Add(key, -1)
 	was := h.Head
 	t.w.touch(h)
-	h.Head, h.key, h.live, h.value = schema.Head{}, key, false, nil
+	h.Head, h.live, h.value = schema.Head{}, false, nil
 	t.w.events = append(t.w.events, Event{Key: key, Mod: mod})
 	if deleted != nil {
 		err = deleted(key, was)

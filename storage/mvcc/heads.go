@@ -17,10 +17,6 @@ type head struct {
 	// it holds now. Dirty heads are the batch's overlay over the engine.
 	dirty bool
 	value []byte
-	// unsettled says that the batch has no record of the head as it is now;
-	// key is then the head's key.
-	unsettled bool
-	key       []byte
 }
 
 // headCache keeps recently used heads in two generations: when the young one

@@ -13,10 +13,6 @@ func (w *Writer) touch(h *head) {
 		h.dirty = true
 		w.dirty = append(w.dirty, h)
 	}
-	if !h.unsettled {
-		h.unsettled = true
-		w.unsettled = append(w.unsettled, h)
-	}
 }
 
 // setVersion writes a put's record of the versions table.
@@ -46,19 +42,20 @@ func (w *Writer) setChange(mod schema.Revision, c schema.Change) error {
 	return r.Done()
 }
 
-// setHead writes the record of the heads table, or removes that of a key that
-// was deleted.
-func (w *Writer) setHead(h *head) error {
-	if !h.live {
-		var buf [128]byte
-		return w.b.Delete(schema.AppendRecordKey(buf[:0], schema.TableHeads, h.key))
-	}
+// setHead writes the record of the heads table.
+func (w *Writer) setHead(key []byte, h schema.Head) error {
 	var buf [schema.HeadLenMax]byte
-	value := schema.AppendHead(buf[:0], h.Head)
-	r := w.b.Reserve(len(h.key)+2, len(value))
-	schema.AppendRecordKey(r.Key[:0], schema.TableHeads, h.key)
+	value := schema.AppendHead(buf[:0], h)
+	r := w.b.Reserve(len(key)+2, len(value))
+	schema.AppendRecordKey(r.Key[:0], schema.TableHeads, key)
 	copy(r.Value, value)
 	return r.Done()
+}
+
+// deleteHead removes the record of the heads table.
+func (w *Writer) deleteHead(key []byte) error {
+	var buf [128]byte
+	return w.b.Delete(schema.AppendRecordKey(buf[:0], schema.TableHeads, key))
 }
 
 // value reads the value of a version that is known to exist.

@@ -52,11 +52,17 @@ func (t *Tx) Put(key, value []byte, lease int64) (before schema.Head, err error)
 	if err := t.w.setVersion(key, value, after); err != nil {
 		return before, err
 	}
-	if before.Version == 0 {
+	if err := t.w.setChange(mod, schema.Change{Created: !h.live, Key: key}); err != nil {
+		return before, err
+	}
+	if err := t.w.setHead(key, after); err != nil {
+		return before, err
+	}
+	if !h.live {
 		t.w.counts.Add(key, +1)
 	}
 	t.w.touch(h)
-	h.Head, h.key, h.live, h.value = after, key, true, value
+	h.Head, h.live, h.value = after, true, value
 	t.w.events = append(t.w.events, Event{
 		Key: key, Value: value, Mod: mod, Create: after.Create, Version: after.Version, Lease: lease,
 	})
@@ -169,9 +175,6 @@ func (t *Tx) view(revision int64) (*view, error) {
 func (t *Tx) iter(o engine.IterOptions) (*engine.Iter, error) {
 	if len(t.w.dirty) == 0 {
 		return t.w.s.db.NewIter(o)
-	}
-	if err := t.w.settle(); err != nil {
-		return nil, err
 	}
 	if err := t.w.b.Index(); err != nil {
 		return nil, err

@@ -18,11 +18,6 @@ type Writer struct {
 	events    []Event
 	dirty     []*head
 	tx        Tx
-
-	// What is not yet in b: the revisions records of events[settledEvents:]
-	// and the heads records of unsettled.
-	settledEvents int
-	unsettled     []*head
 }
 
 // NewWriter begins to write into b.
@@ -50,9 +45,6 @@ func (w *Writer) Begin() *Tx {
 // Commit writes the applied record, commits the batch and publishes what it
 // changed to readers.
 func (w *Writer) Commit(index, term uint64) error {
-	if err := w.settle(); err != nil {
-		return err
-	}
 	counts, err := w.sealCounts()
 	if err != nil {
 		return err
@@ -72,31 +64,9 @@ func (w *Writer) Commit(index, term uint64) error {
 	// After the revision, which it may equal.
 	s.compacted.Store(w.compacted)
 	for _, h := range w.dirty {
-		h.dirty, h.value, h.key = false, nil, nil
+		h.dirty, h.value = false, nil
 	}
 	s.heads.turn()
-	return nil
-}
-
-// settle writes the records that were put off. Revisions records that follow
-// each other are inserted next to each other, which costs the memtable much
-// less than one between two records of other tables; and a key that the batch
-// wrote often needs one head (BenchmarkPut: a fifth less).
-func (w *Writer) settle() error {
-	for _, e := range w.events[w.settledEvents:] {
-		c := schema.Change{Created: e.Version == 1, Tombstone: e.Deletion(), Key: e.Key}
-		if err := w.setChange(e.Mod, c); err != nil {
-			return err
-		}
-	}
-	w.settledEvents = len(w.events)
-	for _, h := range w.unsettled {
-		h.unsettled = false
-		if err := w.setHead(h); err != nil {
-			return err
-		}
-	}
-	w.unsettled = w.unsettled[:0]
 	return nil
 }
 
