@@ -9,7 +9,7 @@ import (
 )
 
 // leaderlessMax is how many looks in a row, an election timeout apart, must
-// find no leader before streams are cancelled. Opening a stream again costs a
+// find no leader before streams are canceled. Opening a stream again costs a
 // client far more than a refused call, so a short election does not end it.
 const leaderlessMax = 3
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +23,13 @@ import (
 // requestOverhead is what a message may be larger than the largest request, for
 // the encoding around it.
 const requestOverhead = 512 * 1024
+
+// streamWorkers is how many calls can be under way before one costs a new
+// goroutine, whose stack then has to grow. Most of a call is waiting, so it is
+// a number of clients, not of processors: with 1,000 clients, 1024 workers took
+// 10 to 16 % less CPU a put and 19 % less a linearizable range than none, while
+// 8 took more (bench put, bench range).
+const streamWorkers = 1024
 
 // Options are what a Server is made of.
 type Options struct {
@@ -104,8 +110,7 @@ func (s *Server) options(c *config.Config) []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(s.requestBytesMax + requestOverhead),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxConcurrentStreams(c.MaxConcurrentStreams),
-		grpc.SharedWriteBuffer(true),
-		grpc.NumStreamWorkers(uint32(4 * runtime.GOMAXPROCS(0))),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: c.GRPCKeepAliveMinTime}),
 	}

@@ -115,7 +115,7 @@ func TestErrorsOverTheWire(t *testing.T) {
 		"downgrade what": {func() error { _, err := m.Downgrade(ctx, &pb.DowngradeRequest{Action: 9}); return err }, errUnknownMethod},
 		"hash ahead":     {func() error { _, err := m.HashKV(ctx, &pb.HashKVRequest{Revision: 99}); return err }, rpctypes.ErrGRPCFutureRev},
 		"proposal": {func() error {
-			err := error(replica.ErrTimeoutLeaderFail)
+			err := replica.ErrTimeoutLeaderFail
 			h.failNext.Store(&err)
 			_, e := kv.Put(ctx, &pb.PutRequest{Key: k})
 			return e

@@ -39,7 +39,7 @@ func (s *watchService) Watch(stream pb.Watch_WatchServer) error {
 		}
 	}()
 	err := w.deliver(ctx)
-	if err == nil || errors.Is(err, ctx.Err()) {
+	if errors.Is(err, ctx.Err()) {
 		err = context.Cause(ctx)
 	}
 	cancel(nil)

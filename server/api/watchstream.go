@@ -36,7 +36,7 @@ type watchStream struct {
 	group *watch.Group
 
 	// mu orders everything that is sent: a watch is registered and announced,
-	// or cancelled and announced, without a delivery in between (I3). It also
+	// or canceled and announced, without a delivery in between (I3). It also
 	// guards what follows.
 	mu      sync.Mutex
 	byID    map[int64]*watchState
@@ -149,7 +149,7 @@ func (w *watchStream) cancel(id int64) error {
 	return w.send(&pb.WatchResponse{Header: w.header(), WatchId: id, Canceled: true})
 }
 
-// sendDelivery sends what the group gave, unless its watch was cancelled in
+// sendDelivery sends what the group gave, unless its watch was canceled in
 // the meantime.
 func (w *watchStream) sendDelivery(d *watch.Delivery) error {
 	w.mu.Lock()
