@@ -52,7 +52,7 @@ func (c *collector) add(it item) bool {
 }
 
 // copy moves b to the front of the slab and cuts it off, so that appending to
-// it cannot reach its neighbour.
+// it cannot reach its neighbor.
 func (c *collector) copy(b []byte) []byte {
 	n := copy(c.bytes, b)
 	out := c.bytes[:n:n]

@@ -44,6 +44,7 @@ func bounds(s count.Span) (key, end []byte, ok bool) {
 // has changed than there is to count, the keys themselves are scanned.
 func (v *view) count(ctx context.Context, key, end []byte) (int64, error) {
 	if len(end) == 0 {
+		v.it.SetBounds(nil, nil)
 		_, ok, err := v.get(key)
 		if err != nil || !ok {
 			return 0, err
@@ -58,6 +59,7 @@ func (v *view) count(ctx context.Context, key, end []byte) (int64, error) {
 	if len(key) == 1 && key[0] == 0 {
 		// "All keys" is asked for in these words. Only the empty key lies before
 		// it: without that the first run need not be scanned.
+		v.it.SetBounds(nil, nil) // of the scan before
 		_, ok, err := v.get(nil)
 		if err != nil {
 			return 0, err

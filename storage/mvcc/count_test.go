@@ -217,3 +217,24 @@ func TestPastCounts(t *testing.T) {
 	}
 	require.Empty(t, p.next(counted{p.revision + 1, p.counts}, p.past.every, p.revision+1).past.kept[1:])
 }
+
+// TestCountAfterLimit counts with the iterator that has just read a page.
+func TestCountAfterLimit(t *testing.T) {
+	s := newTestStore(t)
+	c := &committer{s: s}
+	for _, key := range []string{"a", "b", "c", ""} {
+		c.put(t, key)
+		for _, revision := range []int64{0, 2} {
+			r, err := s.Range(context.Background(), []byte{0}, []byte{0}, RangeOptions{Limit: 1, Revision: revision})
+			require.NoError(t, err)
+			want := int64(1)
+			if revision == 0 {
+				want = s.Revision() - 1
+				if key == "" {
+					want-- // the empty key lies before
+				}
+			}
+			require.Equal(t, want, r.Count)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func (w runWriter) SetRun(start []byte, n int64) error {
 	return w.b.Set(schema.AppendRecordKey(key[:0], schema.TableRuns, start), schema.AppendRun(value[:0], n))
 }
 
-// DeleteRun removes a run that was joined to its neighbour.
+// DeleteRun removes a run that was joined to its neighbor.
 func (w runWriter) DeleteRun(start []byte) error {
 	var key [128]byte
 	return w.b.Delete(schema.AppendRecordKey(key[:0], schema.TableRuns, start))

@@ -11,11 +11,11 @@ import (
 // Tags of mvccpb.KeyValue's fields on the wire: number, then type.
 const (
 	tagKey     = 1<<3 | 2
-	tagCreate  = 2<<3 | 0
-	tagMod     = 3<<3 | 0
-	tagVersion = 4<<3 | 0
+	tagCreate  = 2 << 3
+	tagMod     = 3 << 3
+	tagVersion = 4 << 3
 	tagValue   = 5<<3 | 2
-	tagLease   = 6<<3 | 0
+	tagLease   = 6 << 3
 )
 
 // hashRowOf is the checksum and the length of one row as etcd stores it: the
