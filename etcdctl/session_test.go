@@ -331,7 +331,6 @@ type beside struct {
 // end stops the command and waits for it.
 func (b *beside) end(sig os.Signal) {
 	if err := b.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		sig = syscall.SIGKILL
 		_ = b.cmd.Process.Kill()
 	}
 	select {
@@ -362,7 +361,7 @@ func (b *beside) until(pattern string) error {
 			if printed() {
 				return nil
 			}
-			return fmt.Errorf("ended with %v; printed %q and %q", b.failed, b.out.String(), b.err.String())
+			return fmt.Errorf("ended with %w; printed %q and %q", b.failed, b.out.String(), b.err.String())
 		case <-timeout:
 			return fmt.Errorf("not within %v; printed %q and %q", besideTimeout, b.out.String(), b.err.String())
 		}

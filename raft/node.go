@@ -19,7 +19,7 @@ type Node struct {
 	readRetryTicks int
 	metrics        *metrics
 
-	// Ways into the raft goroutine; wake is signalled after each use.
+	// Ways into the raft goroutine; wake is signaled after each use.
 	wake      chan struct{}
 	inbox     mailbox[*raftpb.Message] // from the network
 	local     mailbox[*raftpb.Message] // responses of the log and apply goroutines, and reports of the transport

@@ -111,10 +111,10 @@ func (r *hashRecorder) record() {
 			r.change(ctx, ids)
 		}
 		r.hashes()
-		switch {
-		case round%5 == 4: // nothing is live at the newest revision
+		switch round % 5 {
+		case 4: // nothing is live at the newest revision
 			r.do(ctx, false, r.deletion("a", "z"))
-		case round%5 == 2: // the newest change is a deletion, and compacted at
+		case 2: // the newest change is a deletion, and compacted at
 			r.do(ctx, false, r.deletion("k0", "k3"))
 			r.compact(ctx, r.revision)
 		}

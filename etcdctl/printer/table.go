@@ -8,7 +8,7 @@ import (
 )
 
 // table draws lists of members and endpoints as a box: headings in capitals
-// and centred, cells to the right.
+// and centered, cells to the right.
 type table struct{ o Options }
 
 func (t *table) Print(reply any) error {

@@ -79,7 +79,7 @@ func (c *Config) checkDuplicateURL() error {
 // advertiseMatchesCluster compares the advertised peer URLs with those of the
 // initial cluster, first as text, then by the addresses their hosts have.
 func (c *Config) advertiseMatchesCluster(ctx context.Context) error {
-	wanted := types.URLs(c.InitialCluster[c.Name]).StringSlice()
+	wanted := c.InitialCluster[c.Name].StringSlice()
 	given := types.URLs(c.AdvertisePeerURLs).StringSlice()
 	slices.Sort(wanted)
 	slices.Sort(given)

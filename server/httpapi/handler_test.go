@@ -35,7 +35,7 @@ func (m *fakeMember) Read(ctx context.Context, local bool) error {
 	if local {
 		return m.localErr
 	}
-	if m.err == context.DeadlineExceeded {
+	if errors.Is(m.err, context.DeadlineExceeded) {
 		<-ctx.Done()
 		return ctx.Err()
 	}

@@ -155,7 +155,7 @@ func (l *Lessor) renewThere(ctx context.Context, id int64) (int64, error) {
 	}
 	resp := &pb.LeaseKeepAliveResponse{}
 	if err := proto.Unmarshal(b, resp); err != nil || resp.ID != id {
-		return 0, fmt.Errorf("lessor: the leader's answer to a keep-alive is malformed: %v", err)
+		return 0, fmt.Errorf("lessor: the leader's answer to a keep-alive is malformed: %w", err)
 	}
 	return resp.TTL, nil
 }
@@ -175,7 +175,7 @@ func (l *Lessor) timeToLiveThere(ctx context.Context, id int64, keys bool) (*pb.
 	}
 	resp := &pb.LeaseTimeToLiveResponse{}
 	if err := unwrap(b, resp); err != nil || resp.ID != id {
-		return nil, fmt.Errorf("lessor: the leader's answer about a lease is malformed: %v", err)
+		return nil, fmt.Errorf("lessor: the leader's answer about a lease is malformed: %w", err)
 	}
 	return resp, nil
 }

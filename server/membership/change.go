@@ -163,7 +163,7 @@ func checkUpdate(v *view, cc *raftpb.ConfChange) (Effect, error) {
 // decodeContext reads a change's content, which must be about the member the change names.
 func decodeContext(cc *raftpb.ConfChange, ctx *changeContext) error {
 	if err := json.Unmarshal(cc.GetContext(), ctx); err != nil {
-		return fmt.Errorf("%w: %v", ErrBadChange, err)
+		return fmt.Errorf("%w: %w", ErrBadChange, err)
 	}
 	if ctx.ID != cc.GetNodeId() || ctx.ID == 0 {
 		return fmt.Errorf("%w: content is about member %x, change about %x", ErrBadChange, ctx.ID, cc.GetNodeId())

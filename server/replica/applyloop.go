@@ -146,7 +146,7 @@ func (l *applyLoop) confChange(b *storage.Batch, e *raftpb.Entry) error {
 	if e.GetType() != raftpb.EntryConfChange {
 		refused = fmt.Errorf("%w: entry type %v", membership.ErrBadChange, e.GetType())
 	} else if err := proto.Unmarshal(e.GetData(), cc); err != nil {
-		cc, refused = &raftpb.ConfChange{}, fmt.Errorf("%w: %v", membership.ErrBadChange, err)
+		cc, refused = &raftpb.ConfChange{}, fmt.Errorf("%w: %w", membership.ErrBadChange, err)
 	}
 	var effect membership.Effect
 	if refused == nil {

@@ -30,7 +30,7 @@ func loadConfState(r membership.Reader) (*raftpb.ConfState, error) {
 	}
 	conf := &raftpb.ConfState{}
 	if err := proto.Unmarshal(value, conf); err != nil {
-		return nil, fmt.Errorf("%w: conf state: %v", ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: conf state: %w", ErrCorrupt, err)
 	}
 	return conf, nil
 }

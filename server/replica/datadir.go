@@ -76,12 +76,6 @@ func syncDir(fs vfs.FS, dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// hasLog tells whether a log was ever begun here.
-func (d *dataDir) hasLog() bool {
-	names, err := d.fs.List(d.logDir)
-	return err == nil && len(names) > 0
-}
-
 func (d *dataDir) installPath() string { return d.fs.PathJoin(d.member, "installing") }
 
 // beginInstall notes durably that a snapshot of index is about to be installed.

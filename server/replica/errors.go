@@ -7,8 +7,8 @@ var (
 	// ErrStopped is returned once the member is closing.
 	ErrStopped = errors.New("replica: stopped")
 
-	// ErrCanceled is returned when the request's own context was cancelled.
-	ErrCanceled = errors.New("replica: request cancelled")
+	// ErrCanceled is returned when the request's own context was canceled.
+	ErrCanceled = errors.New("replica: request canceled")
 
 	// ErrTimeout is returned when a request found no quorum in time.
 	ErrTimeout = errors.New("replica: request timed out")

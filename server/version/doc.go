@@ -2,7 +2,7 @@
 // in for.
 //
 // Clients, operators and peers parse etcd's version, so petcd reports the etcd
-// release whose behaviour it follows, with its own release as semver build
+// release whose behavior it follows, with its own release as semver build
 // metadata ("3.7.3+petcd.0.1.0"): tools that compare semantic versions ignore
 // the metadata, people see it.
 //

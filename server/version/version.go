@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// Etcd is the etcd release whose API and behaviour this one has.
+	// Etcd is the etcd release whose API and behavior this one has.
 	Etcd = "3.7.3"
 	// Petcd is this project's own release.
 	Petcd = "0.1.0"

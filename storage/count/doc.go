@@ -1,7 +1,7 @@
 // Package count answers how many live keys a range holds without visiting
 // them all.
 //
-// Live keys are cut into runs of neighbours, about RunTarget keys each. An
+// Live keys are cut into runs of neighbors, about RunTarget keys each. An
 // Index holds the runs' first keys and counts. The count of a range is the sum
 // over the runs that lie in it whole, plus what a scan of the live keys finds
 // in the at most two runs that it cuts (Index.Cover). So a count costs a

@@ -92,7 +92,7 @@ func (e *Edit) Seal(scan ScanKeys, w Writer) (*Index, error) {
 	for _, start := range slices.Sorted(maps.Keys(e.dirty)) {
 		p := e.x.locate([]byte(start))
 		if e.x.start(p) != start {
-			continue // joined to its neighbour meanwhile
+			continue // joined to its neighbor meanwhile
 		}
 		switch n := e.x.chunks[p.chunk].counts[p.run]; {
 		case n > RunMax:

@@ -13,7 +13,7 @@ const (
 	RunTarget = 500
 	// RunMax is the count above which Seal cuts a run.
 	RunMax = 1000
-	// runMin is the count below which Seal joins a run with a neighbour, if
+	// runMin is the count below which Seal joins a run with a neighbor, if
 	// both together stay within RunTarget.
 	runMin = RunTarget / 4
 	// chunkMax is the number of runs above which a chunk is halved.
@@ -28,7 +28,7 @@ type Index struct {
 	total  int64
 }
 
-// chunk is a stretch of neighbouring runs.
+// chunk is a stretch of neighboring runs.
 type chunk struct {
 	starts []string // first possible key of each run
 	counts []int64

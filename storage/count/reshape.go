@@ -61,7 +61,7 @@ func (e *Edit) halve(i int) {
 	e.x.chunks = slices.Concat(e.x.chunks[:i], pieces, e.x.chunks[i+1:])
 }
 
-// join adds the run at p to its left neighbour, or the right one to it, if
+// join adds the run at p to its left neighbor, or the right one to it, if
 // both together stay within RunTarget.
 func (e *Edit) join(p position) {
 	n := e.x.chunks[p.chunk].counts[p.run]
@@ -85,7 +85,7 @@ func (x *Index) previous(p position) (_ position, ok bool) {
 	return p, false
 }
 
-// absorb moves the count of the run at right to its left neighbour and
+// absorb moves the count of the run at right to its left neighbor and
 // removes it.
 func (e *Edit) absorb(left, right position) {
 	l, r := e.own(left.chunk), e.own(right.chunk)

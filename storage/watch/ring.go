@@ -107,13 +107,6 @@ func (r *ring) grow() {
 	r.slots, r.head = bigger, 0
 }
 
-// first is the oldest revision in the ring, or the next one when it is empty.
-func (r *ring) first() int64 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.next - int64(r.n)
-}
-
 // copyOut appends to dst at most cap(dst)-len(dst) slots from revision from
 // on. ok is false when from has left the ring.
 func (r *ring) copyOut(dst []*slot, from int64) (_ []*slot, ok bool) {

@@ -17,7 +17,7 @@ type watcher struct {
 	queued  bool  // in the group's ready list, or in its turn
 	next    int64 // the first revision not looked at; idle: a bound below it
 	upto    int64 // queued: no later revision has anything for it so far
-	ended   bool  // cancelled, or ended by compaction
+	ended   bool  // canceled, or ended by compaction
 	history bool  // the last turn had to read history
 	// compacted is set when the start revision was compacted from the start.
 	compacted bool
