@@ -127,6 +127,32 @@ func TestRemovedMemberStopsAndStaysOut(t *testing.T) {
 	require.ErrorIs(t, err, rpctypes.ErrMemberNotFound)
 }
 
+func TestMemberThatMissedItsRemovalIsTold(t *testing.T) {
+	c := servertest.Start(t, 3)
+	gone := c.Follower()
+	var rest []*servertest.Member
+	for _, m := range c.Members {
+		if m != gone {
+			rest = append(rest, m)
+		}
+	}
+	gone.Kill()
+	client := c.Client(rest...)
+	c.Eventually(func() bool {
+		_, err := client.MemberRemove(c.Context(), gone.ID)
+		return err == nil
+	}, "the removal is accepted")
+	gone.Start()
+	select {
+	case err := <-gone.Server.Err():
+		require.ErrorIs(t, err, replica.ErrRemoved)
+	case <-c.Context().Done():
+		require.FailNow(t, "nobody told the removed member")
+	}
+	require.NoError(t, gone.Server.Close())
+	gone.Server = nil
+}
+
 func TestRemovingTheLeader(t *testing.T) {
 	c := servertest.Start(t, 3)
 	leader := c.Leader()
@@ -184,16 +210,24 @@ func TestUpdateReplacesOnlyPeerURLs(t *testing.T) {
 func TestForceNewClusterKeepsDataAndDropsAllOthers(t *testing.T) {
 	c := servertest.Start(t, 3)
 	client := c.Client()
-	put(t, c, client, "key", "value")
 	c.Add(client, true)
+	last := c.Follower()
+	for i := range 50 {
+		put(t, c, client, fmt.Sprint("key", i), "value")
+	}
+	leader := c.Leader()
+	c.Eventually(func() bool { // it may have been the one that a quorum did without
+		return last.Server.Replica().Store().Revision() == leader.Server.Replica().Store().Revision()
+	}, "the follower has everything")
 	for _, m := range c.Members {
 		m.Kill()
 	}
-	last := c.Members[1]
 	last.Config.ForceNewCluster = true
 	last.Restart()
 	alone := c.Client(last)
-	requireValue(t, c, alone, "key", "value")
+	for i := range 50 {
+		requireValue(t, c, alone, fmt.Sprint("key", i), "value")
+	}
 	list, err := alone.MemberList(c.Context())
 	require.NoError(t, err)
 	require.Len(t, list.Members, 1)

@@ -71,11 +71,15 @@ func (r *Replica) openFiles() (err error) {
 	opened := time.Now()
 	r.log, err = log.Open(r.dir.logDir, log.Options{
 		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, FailoverDir: m.WALFailoverDir,
+		UnsafeNoSync: m.UnsafeNoFsync,
 	})
 	if err != nil {
 		return errors.Join(dirError(err), r.closeFiles())
 	}
-	r.store, err = storage.Open(r.dir.state, storage.Options{FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer})
+	r.store, err = storage.Open(r.dir.state, storage.Options{
+		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer,
+		CompactionBatchRows: m.CompactionBatchLimit, CompactionPause: m.CompactionSleepInterval,
+	})
 	if err != nil {
 		return errors.Join(dirError(err), r.closeFiles())
 	}
@@ -169,7 +173,7 @@ func (r *Replica) load(id *identity) error {
 	if err := errors.Join(r.cluster.Load(r.store), r.applier.Load(r.store)); err != nil {
 		return err
 	}
-	if r.cluster.IsRemoved(id.MemberID) && !r.cfg.Member.ForceNewCluster {
+	if r.cluster.IsRemoved(id.MemberID) {
 		return ErrRemoved
 	}
 	conf, err := loadConfState(r.store)
@@ -195,6 +199,7 @@ func (r *Replica) assemble(id *identity) (err error) {
 		Raft: raftPort{r}, Snapshots: snapshots{r},
 		Dial: r.cfg.Dial, Filter: r.cfg.Filter,
 		PeerURLs:   r.advertised,
+		Removed:    func() { r.fail(ErrRemoved) },
 		Logger:     r.logger,
 		Registerer: r.cfg.Registerer,
 	})
