@@ -160,17 +160,31 @@ func hardState(term, vote, commit uint64) *raftpb.HardState {
 }
 
 // standAlone appends to the log, as committed, what makes this member the only one: its own vote, if it has none, and the
-// removal of all others. What was not committed before is dropped.
+// removal of all others. Whatever the log holds counts as committed: an acknowledged entry may be above the commit index,
+// which is written without a sync and trails at a follower. There is nobody left to whom the rest could be wrong.
 func (r *Replica) standAlone(id *identity) error {
 	hs, _, err := r.log.InitialState()
 	if err != nil {
 		return err
 	}
-	applied, _ := r.store.Applied()
-	commit := max(hs.GetCommit(), applied)
-	members, err := r.membersAt(id, commit)
+	last, err := r.log.LastIndex()
 	if err != nil {
 		return err
+	}
+	members, err := r.membersAt(id, last)
+	if err != nil {
+		return err
+	}
+	if members.IsRemoved(id.MemberID) {
+		// That it was removed itself counts only if it is known: such an id is never a member again.
+		applied, _ := r.store.Applied()
+		last = max(hs.GetCommit(), applied)
+		if members, err = r.membersAt(id, last); err != nil {
+			return err
+		}
+		if members.IsRemoved(id.MemberID) {
+			return ErrRemoved
+		}
 	}
 	var changes []*raftpb.ConfChange
 	var cc *raftpb.ConfChange
@@ -193,13 +207,14 @@ func (r *Replica) standAlone(id *identity) error {
 			changes = append(changes, membership.RemoveChange(m.ID))
 		}
 	}
-	entries, err := changeEntries(changes, max(hs.GetTerm(), 1), commit+1)
+	term := max(hs.GetTerm(), 1)
+	entries, err := changeEntries(changes, term, last+1)
 	if err != nil || len(entries) == 0 {
 		return err
 	}
 	r.logger.Info("forcing restart member", "cluster_id", hexID(id.ClusterID), "local_member_id", hexID(id.MemberID),
-		"commit_index", commit, "removed_members", len(entries))
-	return r.log.Append(hardState(max(hs.GetTerm(), 1), 0, commit+uint64(len(entries))), entries, true)
+		"commit_index", hs.GetCommit(), "last_index", last, "appended_changes", len(entries))
+	return r.log.Append(hardState(term, hs.GetVote(), last+uint64(len(entries))), entries, true)
 }
 
 // membersAt are the members as of an index that the state may not have applied yet.
