@@ -27,13 +27,17 @@ type peers struct {
 	client  *http.Client
 }
 
+// idlePeerConns is how many connections to one peer stay open between requests, as in etcd: a follower passes every
+// keep-alive of its clients' leases on to the leader, many at a time.
+const idlePeerConns = 1024
+
 // newPeerClient makes an HTTP client that reaches peers through dial.
 func newPeerClient(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Client {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	}
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: idlePeerConns, IdleConnTimeout: 30 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
