@@ -240,9 +240,12 @@ func (n *Node) stepProposals() {
 		}
 	}
 	clear(n.pending[:taken])
-	if n.pending = n.pending[taken:]; len(n.pending) > 0 {
-		signal(n.wake)
+	if taken == len(n.pending) {
+		n.pending = n.pending[:0] // the queue fills it again from its beginning
+		return
 	}
+	n.pending = n.pending[taken:]
+	signal(n.wake)
 }
 
 // batch makes entries of the first proposals; taken counts them.
