@@ -63,6 +63,8 @@ type Options struct {
 	// FailoverDir, on another disk, receives the write-ahead log while the main disk stalls. A log that was opened with
 	// it once must always be opened with it.
 	FailoverDir string
+	// UnsafeNoSync leaves out all syncs: a crash of the machine may lose what was acknowledged, and the log with it.
+	UnsafeNoSync bool
 	// TailBytesMax bounds the entries kept in memory (default 32 MiB).
 	TailBytesMax uint64
 }
@@ -71,6 +73,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.FS == nil {
 		o.FS = vfs.Default
+	}
+	if o.UnsafeNoSync {
+		o.FS = noSyncFS{o.FS}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
