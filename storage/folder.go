@@ -89,7 +89,7 @@ func initialize(dir string, o Options) error {
 // adopt finishes an initialize that a crash cut off after its rename. An
 // engine that holds anything has lost its pointer file some other way.
 func adopt(dir string, o Options) error {
-	applied, err := engine.Inspect(o.FS.PathJoin(dir, firstEngine), o.engine())
+	applied, err := engine.Inspect(o.FS.PathJoin(dir, firstEngine), o.engine(), nil)
 	if err != nil {
 		return err
 	}

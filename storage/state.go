@@ -49,9 +49,13 @@ func newState(db *engine.DB) (*state, error) {
 	return st, nil
 }
 
-// openState opens an engine's folder.
+// openState opens an engine's folder. All that is read to begin with is read
+// before anything in the folder is changed.
 func openState(dir string, o Options) (*state, error) {
-	db, err := engine.Open(dir, o.engine())
+	db, err := engine.Open(dir, o.engine(), func(readOnly *engine.DB) error {
+		_, err := newState(readOnly)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

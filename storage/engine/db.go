@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -32,10 +33,11 @@ type DB struct {
 }
 
 // Open opens the engine in dir, which Create has made. It first opens it
-// read-only, so that a folder that cannot be used is left as it was.
-func Open(dir string, o Options) (*DB, error) {
+// read-only and hands it to check, if that is not nil, which reads what the
+// caller cannot do without: so a folder that cannot be used is left as it was.
+func Open(dir string, o Options, check func(readOnly *DB) error) (*DB, error) {
 	o = o.withDefaults()
-	if _, err := Inspect(dir, o); err != nil {
+	if _, err := Inspect(dir, o, check); err != nil {
 		return nil, err
 	}
 	return open(dir, o)
@@ -148,9 +150,8 @@ func (d *DB) noteBackgroundError(err error) {
 }
 
 // Inspect returns the applied record of the engine in dir, which it opens
-// read-only and leaves as it is. It fails with ErrCorrupt or ErrForeign when
-// Open would.
-func Inspect(dir string, o Options) (schema.Applied, error) {
+// read-only and leaves as it is. It fails when Open would.
+func Inspect(dir string, o Options, check func(readOnly *DB) error) (schema.Applied, error) {
 	o = o.withDefaults()
 	desc, err := pebble.Peek(dir, o.FS)
 	if err != nil {
@@ -163,16 +164,19 @@ func Inspect(dir string, o Options) (schema.Applied, error) {
 		return schema.Applied{}, fmt.Errorf("%w: %s is of a newer format (%d, this program knows %d)",
 			ErrForeign, dir, desc.FormatMajorVersion, formatMajorVersion)
 	}
-	po := o.pebbleOptions()
-	po.ReadOnly = true
-	po.ErrorIfNotExists = true
-	pdb, err := pebble.Open(dir, po)
-	if err != nil {
-		return schema.Applied{}, fmt.Errorf("%w: %w", ErrCorrupt, wrap("open", err))
+	d, err := OpenReadOnly(dir, o)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return schema.Applied{}, err
+	case err != nil:
+		return schema.Applied{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	a, err := readApplied(pdb, nil)
+	a, err := readApplied(d.pdb, nil)
 	if errors.Is(err, ErrNotFound) {
 		err = fmt.Errorf("%w: no applied record in %s", ErrCorrupt, dir)
 	}
-	return a, errors.Join(err, wrap("close", pdb.Close()))
+	if err == nil && check != nil {
+		err = check(d)
+	}
+	return a, errors.Join(err, d.Close())
 }
