@@ -97,7 +97,7 @@ func (c *Cluster) Check(cc *raftpb.ConfChange) (Effect, error) {
 	}
 	switch cc.GetType() {
 	case raftpb.ConfChangeAddNode, raftpb.ConfChangeAddLearnerNode:
-		return c.checkAdd(v, cc)
+		return checkAdd(v, cc)
 	case raftpb.ConfChangeRemoveNode:
 		if m := v.find(id); m != nil {
 			return Effect{Removed, m}, nil
@@ -110,7 +110,7 @@ func (c *Cluster) Check(cc *raftpb.ConfChange) (Effect, error) {
 	}
 }
 
-func (c *Cluster) checkAdd(v *view, cc *raftpb.ConfChange) (Effect, error) {
+func checkAdd(v *view, cc *raftpb.ConfChange) (Effect, error) {
 	var ctx changeContext
 	if err := decodeContext(cc, &ctx); err != nil {
 		return Effect{}, err
@@ -136,9 +136,6 @@ func (c *Cluster) checkAdd(v *view, cc *raftpb.ConfChange) (Effect, error) {
 	m := ctx.Member
 	// What raft will make of it decides, should an entry's type and its content disagree.
 	m.IsLearner = cc.GetType() == raftpb.ConfChangeAddLearnerNode
-	if m.IsLearner && c.learners()+1 > c.learnersMax {
-		return Effect{}, ErrTooManyLearners
-	}
 	return Effect{Added, &m}, nil
 }
 
@@ -169,8 +166,4 @@ func decodeContext(cc *raftpb.ConfChange, ctx *changeContext) error {
 		return fmt.Errorf("%w: content is about member %x, change about %x", ErrBadChange, ctx.ID, cc.GetNodeId())
 	}
 	return nil
-}
-
-func (c *Cluster) learners() int {
-	return len(c.Members()) - len(c.Voters())
 }

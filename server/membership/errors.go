@@ -2,8 +2,8 @@ package membership
 
 import "errors"
 
-// Errors of configuration changes, in etcd's words. The first six are decided while an entry is applied, so every member
-// answers the same.
+// Errors of configuration changes, in etcd's words. The first five are decided while an entry is applied, so every member
+// answers the same; the sixth before a change is proposed.
 var (
 	ErrIDRemoved       = errors.New("membership: ID removed")
 	ErrIDExists        = errors.New("membership: ID exists")

@@ -1,7 +1,8 @@
 package membership
 
-// The checks of --strict-reconfig-check: a change must not leave a cluster whose started members are fewer than its
-// quorum. They look at which members ever started; whether those are connected is the replica's question.
+// The checks before a change is proposed. Those of --strict-reconfig-check: a change must not leave a cluster whose started
+// members are fewer than its quorum. They look at which members ever started; whether those are connected is the replica's
+// question.
 
 // CanAddVoter tells whether one more voter, not started yet, leaves a quorum of started ones.
 func (c *Cluster) CanAddVoter() bool {
@@ -23,6 +24,12 @@ func (c *Cluster) CanRemoveVoter(id uint64) bool {
 func (c *Cluster) CanPromote() bool {
 	started, voters := c.startedVoters(0)
 	return started+1 >= quorum(voters+1)
+}
+
+// CanAddLearner tells whether there may be one more learner. The limit is this member's own setting, so it is asked before
+// a change is proposed, and never while one is applied: members that disagree on it would differ for ever.
+func (c *Cluster) CanAddLearner() bool {
+	return len(c.Members())-len(c.Voters()) < c.learnersMax
 }
 
 // startedVoters counts the voters and the started ones among them, leaving out except.

@@ -36,6 +36,9 @@ func (r *Replica) AddMember(ctx context.Context, peerURLs []string, learner bool
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := r.mayAddLearner(ctx, cc); err != nil {
+		return nil, nil, err
+	}
 	members, err := r.change(ctx, cc)
 	return m, members, err
 }
@@ -160,6 +163,21 @@ func (r *Replica) mayAdd(m *membership.Member) error {
 	}
 	if !r.connected.quorumWithOneMore(time.Now().Add(-healthInterval)) {
 		return r.refuse("rejecting member add request; local member has not been connected to majority peers, reconfigure breaks active quorum", m.ID, ErrUnhealthy)
+	}
+	return nil
+}
+
+// mayAddLearner keeps the number of learners within its limit. An addition that is refused for what the members are anyway
+// is left to the log, which answers as etcd does.
+func (r *Replica) mayAddLearner(ctx context.Context, cc *raftpb.ConfChange) error {
+	if cc.GetType() != raftpb.ConfChangeAddLearnerNode {
+		return nil
+	}
+	if err := r.ReadBarrier(ctx); err != nil {
+		return err
+	}
+	if _, refused := r.cluster.Check(cc); refused == nil && !r.cluster.CanAddLearner() {
+		return r.refuse("rejecting member add request; too many learners", cc.GetNodeId(), membership.ErrTooManyLearners)
 	}
 	return nil
 }
