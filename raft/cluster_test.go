@@ -354,7 +354,7 @@ func (c *cluster) applied(value string, ids ...uint64) {
 func (m *member) propose(value string) {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testPatience)
-	defer cancel()
+	m.t.Cleanup(cancel) // what is queued is dropped once it ends
 	require.NoError(m.t, m.node.Propose(ctx, []byte(value)))
 }
 

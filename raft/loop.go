@@ -248,21 +248,26 @@ func (n *Node) stepProposals() {
 	signal(n.wake)
 }
 
-// batch makes entries of the first proposals; taken counts them.
+// batch makes entries of the first proposals that somebody still waits for; taken counts all it passed.
 func batch(ps []proposal) (taken int, entries []*raftpb.Entry) {
 	size := 0
-	for _, p := range ps {
-		if size += len(p.data); size > batchBytesMax && taken > 0 {
+	for i := range ps {
+		if size += len(ps[i].data); size > batchBytesMax && taken > 0 {
 			break
 		}
 		taken++
 	}
-	entries = make([]*raftpb.Entry, taken)
-	for i, p := range ps[:taken] {
-		entries[i] = &raftpb.Entry{Data: p.data}
-		if p.typ != raftpb.EntryNormal {
-			entries[i].Type = p.typ.Enum()
+	entries = make([]*raftpb.Entry, 0, taken)
+	for i := range ps[:taken] {
+		p := &ps[i]
+		if p.abandoned() {
+			continue
 		}
+		e := &raftpb.Entry{Data: p.data}
+		if p.typ != raftpb.EntryNormal {
+			e.Type = p.typ.Enum()
+		}
+		entries = append(entries, e)
 	}
 	return taken, entries
 }

@@ -122,9 +122,10 @@ func newRawNode(c *Config, st *storage) (raw *etcdraft.RawNode, err error) {
 }
 
 // Propose queues data for the log. While there is no leader, and while the queue is full, it waits until ctx ends. nil means
-// queued, not committed: raft may still lose it, and what becomes of it the caller learns from Apply.
+// queued, not committed: raft may still lose it, and what becomes of it the caller learns from Apply. ctx shall end when the
+// caller waits no longer: what is still queued then is dropped.
 func (n *Node) Propose(ctx context.Context, data []byte) error {
-	return n.propose(ctx, proposal{typ: raftpb.EntryNormal, data: data})
+	return n.propose(ctx, proposal{typ: raftpb.EntryNormal, data: data, gone: ctx.Done()})
 }
 
 // ProposeConfChange queues a change of the configuration, as Propose does. Raft replaces a change by an empty entry when
@@ -134,7 +135,7 @@ func (n *Node) ProposeConfChange(ctx context.Context, cc raftpb.ConfChangeI) err
 	if err != nil {
 		return fmt.Errorf("raft: encode configuration change: %w", err)
 	}
-	return n.propose(ctx, proposal{typ: typ, data: data})
+	return n.propose(ctx, proposal{typ: typ, data: data, gone: ctx.Done()})
 }
 
 func (n *Node) propose(ctx context.Context, p proposal) error {

@@ -11,6 +11,18 @@ import (
 type proposal struct {
 	typ  raftpb.EntryType
 	data []byte
+	gone <-chan struct{} // closed when whoever proposed it waits no longer; nil for never
+}
+
+// abandoned tells that nobody waits for p any more. Then it must not enter raft: its proposer was told that it failed, and
+// it would be written when a leader is found, however late that is.
+func (p *proposal) abandoned() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // proposalQueue holds proposals until the raft goroutine takes them, bounded by number and bytes.
