@@ -3,6 +3,7 @@ package raft
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ const readRetry = 500 * time.Millisecond
 type readRound struct {
 	done  chan struct{} // closed when index is set
 	index uint64
+	first uint64 // sequence of the first exchange for it; it and all later ones answer it
 }
 
 // reads gathers readers into rounds. A reader joins the round that has not begun yet, so it never gets an index that was
@@ -28,8 +30,8 @@ type reads struct {
 
 	// Owned by the raft goroutine.
 	nonce    uint64       // makes contexts of this run differ from those of an earlier one, whose answers may still arrive
-	sequence uint64       // counts rounds
-	inFlight []*readRound // answered by the context of sequence
+	sequence uint64       // counts exchanges
+	inFlight []*readRound // oldest first
 	ticks    int          // since the round began
 }
 
@@ -56,6 +58,7 @@ func (r *reads) takeNext() *readRound {
 // begin starts a round for everybody who waits and returns its context, nil when nobody does.
 func (r *reads) begin() []byte {
 	if next := r.takeNext(); next != nil {
+		next.first = r.sequence + 1
 		r.inFlight = append(r.inFlight, next)
 	}
 	if len(r.inFlight) == 0 {
@@ -66,23 +69,26 @@ func (r *reads) begin() []byte {
 	return r.context()
 }
 
-// context names the round in flight.
+// context names the newest exchange.
 func (r *reads) context() []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), r.nonce)
 	return binary.BigEndian.AppendUint64(b, r.sequence)
 }
 
-// answer ends the round in flight if state belongs to it.
+// answer ends the rounds that began with the exchange that state belongs to, or before it. The answer to one that was
+// started again since counts too: where the network is slower than readRetry, there is no other.
 func (r *reads) answer(state etcdraft.ReadState) {
-	if len(r.inFlight) == 0 || string(state.RequestCtx) != string(r.context()) {
-		return // of a round that was started again since
+	if len(state.RequestCtx) != 16 || binary.BigEndian.Uint64(state.RequestCtx) != r.nonce {
+		return // of an earlier run
 	}
-	for i, round := range r.inFlight {
-		round.index = state.Index
-		close(round.done)
-		r.inFlight[i] = nil
+	sequence := binary.BigEndian.Uint64(state.RequestCtx[8:])
+	n := 0
+	for n < len(r.inFlight) && r.inFlight[n].first <= sequence {
+		r.inFlight[n].index = state.Index
+		close(r.inFlight[n].done)
+		n++
 	}
-	r.inFlight = r.inFlight[:0]
+	r.inFlight = slices.Delete(r.inFlight, 0, n)
 }
 
 // ReadIndex returns an index such that a read of the state at or after it is linearizable: the state must be applied up to
