@@ -13,6 +13,8 @@ type lease struct {
 	remaining time.Duration
 	// expiry is when the lease ends; meaningful only while this member leads.
 	expiry time.Time
+	// expired: its time was over and its revocation was proposed, which may yet be applied though it seemed to fail.
+	expired bool
 	// ended is closed when the lease is revoked.
 	ended chan struct{}
 	// position in the queue; -1 while the lease is not in it, because its revocation is under way or this member does not
@@ -67,7 +69,9 @@ func (q *queue) remove(l *lease) {
 // due takes out the leases that end by now, at most max.
 func (q *queue) due(now time.Time, max int) (ended []*lease) {
 	for len(*q) > 0 && len(ended) < max && !(*q)[0].expiry.After(now) {
-		ended = append(ended, heap.Pop(q).(*lease))
+		l := heap.Pop(q).(*lease)
+		l.expired = true
+		ended = append(ended, l)
 	}
 	return ended
 }

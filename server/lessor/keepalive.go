@@ -72,7 +72,7 @@ func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 		case e == nil:
 			l.mu.Unlock()
 			return 0, ErrNotFound
-		case e.position >= 0 && e.expiry.After(time.Now()):
+		case !e.expired && e.expiry.After(time.Now()):
 			checkpointed := e.remaining > 0
 			e.remaining = 0
 			l.start(e, 0)

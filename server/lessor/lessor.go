@@ -90,6 +90,7 @@ func (l *Lessor) start(e *lease, extension time.Duration) {
 	if e.remaining > 0 {
 		left = e.remaining
 	}
+	e.expired = false
 	e.expiry = time.Now().Add(left + extension)
 	l.queue.set(e)
 	if e.position == 0 {

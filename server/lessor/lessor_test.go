@@ -234,6 +234,25 @@ func TestAnExpiredLeaseIsNotRenewed(t *testing.T) {
 	})
 }
 
+func TestAnExpiredLeaseIsNotRenewedBetweenTries(t *testing.T) {
+	f := newFake()
+	f.err = replica.ErrTimeout // its revocation may yet be applied
+	bubble(t, f, func(ctx context.Context, l *Lessor) {
+		l.Granted(1, 10)
+		time.Sleep(10*time.Second + retryAfter/2)
+		require.Len(t, f.revoked(), 1)
+		errs := make(chan error, 1)
+		go func() {
+			_, err := l.renew(ctx, 1)
+			errs <- err
+		}()
+		synctest.Wait()
+		require.Empty(t, errs)
+		l.Revoked(1)
+		require.ErrorIs(t, <-errs, ErrNotFound)
+	})
+}
+
 func TestKeepAliveGivesUp(t *testing.T) {
 	f := newFake()
 	f.leader = false
