@@ -5,7 +5,7 @@
 // entries and the answers of the peer port mean the same to both.
 //
 // It refuses to decide anything by itself: a change is first checked and then made by the apply loop, in log order. It
-// opens no connection, except in remote.go, where a joining member asks its peers who they are.
+// opens no connection: a joining member's questions to its peers are the replica's.
 //
 // Read first: [Cluster].
 //
