@@ -33,6 +33,7 @@ type network struct {
 	members map[uint64]*member
 	cut     map[[2]uint64]bool
 	loss    float64
+	lost    func(*raftpb.Message) bool // nil for none
 	rng     *rand.Rand
 }
 
@@ -55,11 +56,18 @@ func (w *network) setLoss(p float64) {
 	w.loss = p
 }
 
+// drop loses the messages of which lost says so, from now on.
+func (w *network) drop(lost func(*raftpb.Message) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost = lost
+}
+
 // receiver returns the member a message goes to, nil when it is lost.
 func (w *network) receiver(m *raftpb.Message) *member {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.cut[[2]uint64{m.GetFrom(), m.GetTo()}] || (w.loss > 0 && w.rng.Float64() < w.loss) {
+	if w.cut[[2]uint64{m.GetFrom(), m.GetTo()}] || (w.loss > 0 && w.rng.Float64() < w.loss) || (w.lost != nil && w.lost(m)) {
 		return nil
 	}
 	return w.members[m.GetTo()]

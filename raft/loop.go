@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -153,6 +154,7 @@ func (n *Node) stepCalls() {
 		func() {
 			defer close(call.done) // also when the library panics
 			call.cs = n.raw.ApplyConfChange(call.cc)
+			n.removed = !slices.Contains(call.cs.GetVoters(), n.cfg.ID)
 		}()
 	}
 }

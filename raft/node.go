@@ -38,6 +38,7 @@ type Node struct {
 	// Owned by the raft goroutine.
 	raw           *etcdraft.RawNode
 	st            Status
+	removed       bool   // by the newest configuration this member has no vote
 	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
 	stall         stall
 	pending       []proposal // taken from the queue and not yet in raft
@@ -116,8 +117,10 @@ func newRawNode(c *Config, st *storage) (raw *etcdraft.RawNode, err error) {
 		MaxInflightBytes:          c.InflightBytesMax,
 		CheckQuorum:               true,
 		PreVote:                   c.PreVote,
-		StepDownOnRemoval:         true,
-		Logger:                    libraryLogger{c.Logger},
+		// A leader that removed itself goes on until it is stopped: who is left may not know yet that the removal is
+		// committed, and learns it from the next heartbeat if from nothing before.
+		StepDownOnRemoval: false,
+		Logger:            libraryLogger{c.Logger},
 	})
 }
 

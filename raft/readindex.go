@@ -108,12 +108,13 @@ func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
 // earlyReadsMax bounds the others' questions that wait; who is turned away asks again.
 const earlyReadsMax = 64
 
-// readsTooEarly tells that this leader must not answer yet.
+// readsTooEarly tells that this leader must not answer yet, or never again.
 //
 // NB: the library postpones rounds of a leader that has committed nothing in its term, but not where there is one voter.
 // There the commit index is whatever the log happened to record before a restart, and acknowledged entries may be above it.
+// Nor does it look who that voter is: a leader that removed itself would answer alone while the one who is left commits.
 func (n *Node) readsTooEarly() bool {
-	return n.st.State == etcdraft.StateLeader && n.committedTerm != n.st.Term
+	return n.st.State == etcdraft.StateLeader && (n.removed || n.committedTerm != n.st.Term)
 }
 
 // stepReads begins a round when readers wait, none is in flight (or it takes too long), and somebody can answer.

@@ -311,3 +311,37 @@ func TestStoppedNodeAnswersEverybody(t *testing.T) {
 	require.ErrorIs(t, err, ErrStopped)
 	require.ErrorIs(t, n.Step(context.Background(), &raftpb.Message{Type: raftpb.MsgAppResp.Enum(), To: new(uint64(1)), From: new(uint64(2))}), ErrStopped)
 }
+
+// TestRemovedLeaderTellsThatItsRemovalIsCommitted loses the first messages that say so. Of two members the other one could
+// not go on without them: it would need the vote of the one that left.
+func TestRemovedLeaderTellsThatItsRemovalIsCommitted(t *testing.T) {
+	c := newCluster(t, 2)
+	l := c.leader()
+	other := c.members[c.others(l.id)[0]]
+	l.propose("both")
+	c.applied("both", 1, 2)
+	removal, _ := l.sm.position()
+	removal++
+	c.network.drop(func(m *raftpb.Message) bool { return m.GetTo() == other.id && m.GetCommit() >= removal })
+	cc := &raftpb.ConfChange{Type: raftpb.ConfChangeRemoveNode.Enum(), NodeId: new(l.id)}
+	require.NoError(t, l.node.ProposeConfChange(context.Background(), cc))
+	alone := func(m *member) func() bool {
+		return func() bool {
+			_, cs := m.sm.position()
+			return len(cs.GetVoters()) == 1
+		}
+	}
+	require.Eventually(t, alone(l), testPatience, testPollEvery)
+	// Nobody but the leader itself may tell, and it may not be asked for its vote.
+	c.network.drop(func(m *raftpb.Message) bool { return m.GetTo() == l.id })
+	require.Eventually(t, alone(other), testPatience, testPollEvery)
+
+	// The one voter there is is another: the one that left must not take its own word for what is committed.
+	ctx, cancel := context.WithTimeout(context.Background(), 3*testTick)
+	defer cancel()
+	_, err := l.node.ReadIndex(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, other, c.leader(l.id))
+	other.propose("alone")
+	c.applied("alone", other.id)
+}

@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/petcd/petcd/server/membership"
 )
@@ -27,11 +29,29 @@ func (r *Replica) follow(e membership.Effect) {
 		r.logMember("removed member", m)
 		if local {
 			// Durable, so that this member knows it at its next start: nobody would tell it any more.
-			r.fail(errors.Join(ErrRemoved, r.store.Flush()))
+			r.failSoon(errors.Join(ErrRemoved, r.store.Flush()))
 			return
 		}
 		r.transport.RemovePeer(m.ID)
 	}
+}
+
+// removedStay is how long a member that applied its own removal goes on, as etcd's does. If it leads, it alone may know that
+// the removal is committed: should it stop before the others heard, they would ask it for its vote for ever. It is long
+// enough for several heartbeats, and for the answer to whoever asked for the removal.
+const removedStay = time.Second
+
+// failSoon is fail after removedStay.
+func (r *Replica) failSoon(err error) {
+	r.spawn(func(ctx context.Context) {
+		stay := time.NewTimer(removedStay)
+		defer stay.Stop()
+		select {
+		case <-stay.C:
+			r.fail(err)
+		case <-ctx.Done():
+		}
+	})
 }
 
 func (r *Replica) logMember(message string, m *membership.Member) {
