@@ -27,6 +27,7 @@ type DB struct {
 	durable atomic.Uint64 // applied index as of the newest flush
 	written atomic.Uint64 // applied index as of the newest commit
 
+	backoff backoff       // of flushes and LSM compactions that fail
 	flushed chan struct{} // 1 deep: a memtable has reached its table
 	stop    context.CancelFunc
 	loop    sync.WaitGroup
@@ -62,7 +63,9 @@ func open(dir string, o Options) (*DB, error) {
 		flushed:       make(chan struct{}, 1),
 	}
 	po := o.pebbleOptions()
+	po.FS = backoffFS{po.FS, &d.backoff}
 	po.EventListener.FlushEnd = d.noteFlush
+	po.EventListener.CompactionEnd = func(i pebble.CompactionInfo) { d.backoff.done(i.Err) }
 	po.EventListener.BackgroundError = d.noteBackgroundError
 	pdb, err := pebble.Open(dir, po)
 	if err != nil {
@@ -143,10 +146,12 @@ func (d *DB) Size() (total, inUse int64) {
 // Metrics returns Pebble's own figures, for the metrics exporter and tests.
 func (d *DB) Metrics() *pebble.Metrics { return d.pdb.Metrics() }
 
-// noteBackgroundError logs what a flush or a compaction failed with. Pebble
-// retries it; writes stall when that does not help.
+// noteBackgroundError logs what a flush or an LSM compaction failed with.
+// Pebble retries it (see backoff); writes stall when that does not help. The
+// error is logged as text, without the stack that Pebble's errors carry.
 func (d *DB) noteBackgroundError(err error) {
-	d.log.Error("storage engine background work failed", "error", err)
+	d.backoff.failed()
+	d.log.Error("storage engine background work failed", "error", err.Error())
 }
 
 // Inspect returns the applied record of the engine in dir, which it opens

@@ -39,7 +39,8 @@ func (d *DB) Flush() error {
 
 // noteFlush is Pebble's FlushEnd. It runs with Pebble's lock held, so it only
 // wakes flushLoop, which may read.
-func (d *DB) noteFlush(pebble.FlushInfo) {
+func (d *DB) noteFlush(i pebble.FlushInfo) {
+	d.backoff.done(i.Err)
 	select {
 	case d.flushed <- struct{}{}:
 	default:

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/storage/schema"
+)
+
+// fullFS refuses the first tables, as a full disk does until there is room.
+type fullFS struct {
+	vfs.FS
+	refuse *atomic.Int32
+}
+
+// Create implements vfs.FS.
+func (f fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasSuffix(name, ".sst") && f.refuse.Add(-1) >= 0 {
+		return nil, errors.New("no space left on device")
+	}
+	return f.FS.Create(name, c)
+}
+
+// A flush that fails is tried until it succeeds, later each time, and every
+// failure is in the log.
+func TestFlushFails(t *testing.T) {
+	const failures = 5
+	fs := fullFS{vfs.NewMem(), new(atomic.Int32)}
+	var log bytes.Buffer
+	d, err := Create("engine", Options{FS: fs, FlushInterval: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	fs.refuse.Store(failures)
+	b := d.NewBatch()
+	require.NoError(t, b.SetApplied(schema.Applied{Index: 5, Term: 1, Revision: 1}))
+	require.NoError(t, b.Commit())
+	require.NoError(t, d.Flush())
+	require.EqualValues(t, 5, d.DurableApplied())
+	require.Zero(t, d.backoff.pause())
+	require.NoError(t, d.Close())
+	require.Equal(t, failures, strings.Count(log.String(), "background work failed"), log.String())
+	require.Equal(t, failures, strings.Count(log.String(), "\n"), "one line each")
+}
+
+// The pause grows from one bound to the other and ends with a success.
+func TestBackoff(t *testing.T) {
+	var b backoff
+	require.Zero(t, b.pause())
+	last := b.pause()
+	for range 100 {
+		b.failed()
+		b.done(errors.New("failed"))
+		require.GreaterOrEqual(t, b.pause(), max(last, backoffMin))
+		last = b.pause()
+	}
+	require.Equal(t, backoffMax, last)
+	b.done(nil)
+	require.Zero(t, b.pause())
+}
