@@ -165,7 +165,7 @@ func TestMembersOverHTTP(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, func() bool {
 			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-			defer cancel()
+			t.Cleanup(cancel) // what is queued is dropped once it ends
 			if !states[through].has(word) {
 				_ = nodes[through].Propose(ctx, []byte(word))
 			}
