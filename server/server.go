@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -35,6 +36,8 @@ type Server struct {
 	api     *api.Server
 	http    *httpapi.Handlers
 	ports   ports
+	// What the ports serve over plain HTTP uses the replica, so its end comes before the replica is closed.
+	requests requests
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -187,6 +190,7 @@ func (s *Server) halt(drain context.Context) {
 	s.api.Stop(drain)
 	s.cancel()
 	s.ports.close()
+	s.requests.end()
 	s.workers.Wait()
 }
 
@@ -235,5 +239,9 @@ func (s *Server) ignoreClosed(err error) {
 const readHeaderMax = 10 * time.Second
 
 func (s *Server) newHTTPServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: readHeaderMax, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)}
+	return &http.Server{
+		Handler: s.requests.counted(h), ReadHeaderTimeout: readHeaderMax,
+		ErrorLog:    slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return s.ctx }, // a handler may wait for more than its connection
+	}
 }

@@ -44,7 +44,8 @@ type Raft interface {
 
 // Snapshots gives and takes whole states.
 type Snapshots interface {
-	// Open returns the state as it is now; its index may be newer than the one raft asked for.
+	// Open returns the state as it is now; its index may be newer than the one raft asked for. The reader's Close ends
+	// what reads the state and waits for that. It is called more than once, from two goroutines.
 	Open() (*raftpb.SnapshotMetadata, io.ReadCloser, error)
 	// Receive stages a state durably. What it returns becomes the Data of the message's snapshot.
 	Receive(ctx context.Context, m *raftpb.Message, r io.Reader) ([]byte, error)

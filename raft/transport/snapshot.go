@@ -57,24 +57,26 @@ func (p *peer) sendSnapshot(m *raftpb.Message) (n int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("transport: open state: %w", err)
 	}
+	// RoundTrip may close the body after it returned, and nothing may be read from the state when Transport.Close returns.
+	defer func() { err = errors.Join(err, state.Close()) }()
 	out := &raftpb.Message{
 		Type: m.GetType().Enum(), To: new(m.GetTo()), From: new(m.GetFrom()), Term: new(m.GetTerm()),
 		Snapshot: &raftpb.Snapshot{Metadata: meta},
 	}
 	envelope, err := appendSized(nil, out)
 	if err != nil {
-		return 0, errors.Join(err, state.Close())
+		return 0, err
 	}
 	body := &countingBody{r: io.MultiReader(bytes.NewReader(envelope), state), close: state.Close}
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	req, base, err := p.newRequest(ctx, http.MethodPost, snapshotPath, body)
 	if err != nil {
-		return 0, errors.Join(err, state.Close())
+		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
 	p.t.lg.Info("sending database snapshot", "remote_peer_id", hexID(p.id), "snapshot_index", meta.GetIndex())
-	resp, err := p.t.posts.RoundTrip(req) // closes the body
+	resp, err := p.t.posts.RoundTrip(req)
 	if err != nil {
 		p.urls.unreachable(base)
 		return body.n, err

@@ -23,11 +23,26 @@ func (s snapshots) Open() (*raftpb.SnapshotMetadata, io.ReadCloser, error) {
 	}
 	index, term := snap.Index, snap.Term
 	pr, pw := io.Pipe()
+	written := make(chan struct{})
 	go func() {
+		defer close(written)
 		_, err := snap.WriteTo(pw)
 		pw.CloseWithError(errors.Join(err, snap.Close()))
 	}()
-	return &raftpb.SnapshotMetadata{ConfState: conf, Index: &index, Term: &term}, pr, nil
+	return &raftpb.SnapshotMetadata{ConfState: conf, Index: &index, Term: &term}, &snapshotReader{pr, written}, nil
+}
+
+// snapshotReader reads what a goroutine writes from the store's files.
+type snapshotReader struct {
+	*io.PipeReader
+	written <-chan struct{} // closed when that goroutine has ended
+}
+
+// Close ends the writing and waits for its end: the store may be closed right after.
+func (s *snapshotReader) Close() error {
+	err := s.PipeReader.Close()
+	<-s.written
+	return err
 }
 
 // take takes a snapshot together with the configuration it holds. A change of members while it is taken makes it unclear
