@@ -70,8 +70,10 @@ type Config struct {
 	// ProposalsMax and ProposalBytesMax bound proposals waiting to enter raft (defaults 4096 and 64 MiB).
 	ProposalsMax     int
 	ProposalBytesMax int
-	// MessagesMax bounds messages from the network waiting to be handled (default 4096).
-	MessagesMax int
+	// MessagesMax and MessagesBytesMax bound messages from the network waiting to be handled (defaults 4096 and 128 MiB).
+	// A message of any size has room when no other waits.
+	MessagesMax      int
+	MessagesBytesMax int
 }
 
 // withDefaults checks the required fields and fills the others.
@@ -97,6 +99,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.ProposalsMax, 4096)
 	setDefault(&c.ProposalBytesMax, 64<<20)
 	setDefault(&c.MessagesMax, 4096)
+	setDefault(&c.MessagesBytesMax, 128<<20)
 	return c, nil
 }
 

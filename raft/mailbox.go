@@ -9,6 +9,7 @@ type mailbox[T any] struct {
 
 	mu    sync.Mutex
 	items []T
+	bytes int // of those that were put with a bound
 }
 
 // put adds an item and wakes the consumer.
@@ -19,12 +20,14 @@ func (b *mailbox[T]) put(items ...T) {
 	signal(b.wake)
 }
 
-// putBounded is put, unless limit items are waiting already.
-func (b *mailbox[T]) putBounded(item T, limit int) bool {
+// putBounded is put, unless itemsMax items are waiting already, or with this one of size bytes more than bytesMax would.
+// Into an empty mailbox everything fits: nothing else would ever make room for what is larger.
+func (b *mailbox[T]) putBounded(item T, size, itemsMax, bytesMax int) bool {
 	b.mu.Lock()
-	full := len(b.items) >= limit
+	full := len(b.items) >= itemsMax || (len(b.items) > 0 && b.bytes+size > bytesMax)
 	if !full {
 		b.items = append(b.items, item)
+		b.bytes += size
 	}
 	b.mu.Unlock()
 	if !full {
@@ -39,7 +42,7 @@ func (b *mailbox[T]) take(used []T) []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	items := b.items
-	b.items = used[:0]
+	b.items, b.bytes = used[:0], 0
 	return items
 }
 

@@ -10,6 +10,7 @@ import (
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // Node is one member's part in consensus. Make it with NewNode, then Run it; all other methods may be called from any
@@ -195,15 +196,19 @@ func (n *Node) Step(_ context.Context, m *raftpb.Message) error {
 		return ErrStopped
 	default:
 	}
-	if !n.inbox.putBounded(m, n.cfg.MessagesMax) {
+	if !n.putInbox(m) {
 		return ErrOverloaded
 	}
 	return nil
 }
 
+func (n *Node) putInbox(m *raftpb.Message) bool {
+	return n.inbox.putBounded(m, proto.Size(m), n.cfg.MessagesMax, n.cfg.MessagesBytesMax)
+}
+
 // ReportUnreachable tells that messages to a member were lost.
 func (n *Node) ReportUnreachable(id uint64) {
-	n.inbox.putBounded(&raftpb.Message{Type: raftpb.MsgUnreachable.Enum(), From: new(id)}, n.cfg.MessagesMax)
+	n.putInbox(&raftpb.Message{Type: raftpb.MsgUnreachable.Enum(), From: new(id)})
 }
 
 // ReportSnapshot tells whether a snapshot arrived at a member.
