@@ -46,6 +46,13 @@ func (r *reads) join() *readRound {
 	return r.next
 }
 
+// waiting tells that there are readers whose round has not begun.
+func (r *reads) waiting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next != nil
+}
+
 // takeNext returns the readers that came since the last round began, nil when there are none.
 func (r *reads) takeNext() *readRound {
 	r.mu.Lock()
@@ -113,14 +120,20 @@ const earlyReadsMax = 64
 // NB: the library postpones rounds of a leader that has committed nothing in its term, but not where there is one voter.
 // There the commit index is whatever the log happened to record before a restart, and acknowledged entries may be above it.
 // Nor does it look who that voter is: a leader that removed itself would answer alone while the one who is left commits.
+// It is asked of the library, because the published view does not know yet of an election that was won a message ago.
 func (n *Node) readsTooEarly() bool {
-	return n.st.State == etcdraft.StateLeader && (n.removed || n.committedTerm != n.st.Term)
+	now := n.raw.BasicStatus()
+	return now.RaftState == etcdraft.StateLeader && (n.removed || n.committedTerm != now.GetTerm())
 }
 
 // stepReads begins a round when readers wait, none is in flight (or it takes too long), and somebody can answer.
 func (n *Node) stepReads() {
 	r := &n.reads
-	if len(r.inFlight) > 0 && r.ticks < n.readRetryTicks {
+	if len(r.inFlight) > 0 {
+		if r.ticks < n.readRetryTicks {
+			return
+		}
+	} else if !r.waiting() {
 		return
 	}
 	if n.st.Lead == etcdraft.None || n.readsTooEarly() {

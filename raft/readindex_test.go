@@ -2,9 +2,14 @@ package raft
 
 import (
 	"testing"
+	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/petcd/petcd/raft/log"
 )
 
 // TestLateAnswersCount starts a round of reads again before its first answer comes.
@@ -30,4 +35,29 @@ func TestLateAnswersCount(t *testing.T) {
 	require.Equal(t, uint64(10), early.index)
 	require.Empty(t, r.inFlight)
 	r.answer(etcdraft.ReadState{Index: 13, RequestCtx: first})
+}
+
+// TestNewLeaderAnswersNobodyYet asks right after the message that won the election, before the view of it is published.
+func TestNewLeaderAnswersNobodyYet(t *testing.T) {
+	l, err := log.Open("log", log.Options{FS: vfs.NewMem()})
+	require.NoError(t, err)
+	n, err := NewNode(Config{
+		ID: 1, TickInterval: time.Second, ElectionTicks: 10, Log: l, StateMachine: &machine{},
+		ConfState: &raftpb.ConfState{Voters: []uint64{1}}, Send: func([]*raftpb.Message) {},
+	})
+	require.NoError(t, err)
+	require.NoError(t, n.raw.Campaign())
+	for _, m := range n.raw.Ready().Messages {
+		for _, r := range m.GetResponses() {
+			n.step(r)
+		}
+	}
+	require.Equal(t, etcdraft.StateLeader, n.raw.BasicStatus().RaftState)
+	require.NotEqual(t, etcdraft.StateLeader, n.st.State)
+	require.True(t, n.readsTooEarly())
+	n.reads.join()
+	n.st.Lead = 2 // as it was published before
+	n.stepReads()
+	require.Empty(t, n.reads.inFlight)
+	require.NoError(t, l.Close())
 }
