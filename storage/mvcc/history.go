@@ -25,7 +25,7 @@ type EventQuery struct {
 	// A read ends after the revision that reaches one of these. All must be
 	// positive.
 	MaxEvents int
-	MaxBytes  int // of the events' keys and values
+	MaxBytes  int // of the events' keys and values, the previous ones included
 	MaxRows   int // changes looked at, matching or not
 }
 
@@ -128,6 +128,9 @@ func (h *history) skip(tombstone bool) bool {
 func (h *history) add(ev *mvccpb.Event) {
 	h.events = append(h.events, ev)
 	h.bytes += len(ev.Kv.Key) + len(ev.Kv.Value)
+	if ev.PrevKv != nil {
+		h.bytes += len(ev.PrevKv.Key) + len(ev.PrevKv.Value)
+	}
 }
 
 // event builds the event of one row of the revisions table; nil when the

@@ -39,7 +39,7 @@ type Options struct {
 // Limits end a read after the revision that reaches one of them.
 type Limits struct {
 	Events int // events returned
-	Bytes  int // their keys and values
+	Bytes  int // their keys and values, the previous ones included
 	Rows   int // changes looked at, matching or not
 }
 

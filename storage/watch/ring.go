@@ -28,7 +28,7 @@ type change struct {
 type slot struct {
 	revision int64
 	changes  []change
-	bytes    int
+	bytes    int // guarded by the ring's mu once it is in there
 }
 
 // newSlot takes over r's events.
@@ -82,9 +82,28 @@ func (r *ring) push(slots []*slot) {
 		r.next = s.revision + 1
 		r.events += len(s.changes)
 		r.bytes += s.bytes
-		for r.n > 1 && (r.events > r.maxEvents || r.bytes > r.maxBytes) {
-			r.drop()
-		}
+		r.trim()
+	}
+}
+
+// charge notes that s has grown by n bytes: those of a previous value, which a
+// deletion does not bring with it.
+func (r *ring) charge(s *slot, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := s.revision - (r.next - int64(r.n))
+	if i < 0 || i >= int64(r.n) || r.slots[(r.head+int(i))&(len(r.slots)-1)] != s {
+		return // it has left the ring
+	}
+	s.bytes += n
+	r.bytes += n
+	r.trim()
+}
+
+// trim brings the ring within its bounds.
+func (r *ring) trim() {
+	for r.n > 1 && (r.events > r.maxEvents || r.bytes > r.maxBytes) {
+		r.drop()
 	}
 }
 

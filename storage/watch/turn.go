@@ -100,13 +100,16 @@ func (h *Hub) readRing(w *watcher, q Query) (p Page, ok bool, err error) {
 				return p, true, nil
 			}
 			for i := range s.changes {
-				ev, err := h.pick(w, &s.changes[i])
+				ev, err := h.pick(w, s, &s.changes[i])
 				if err != nil {
 					return Page{}, true, err
 				}
 				if ev != nil {
 					p.Events = append(p.Events, ev)
 					size += len(ev.Kv.Key) + len(ev.Kv.Value)
+					if ev.PrevKv != nil {
+						size += len(ev.PrevKv.Key) + len(ev.PrevKv.Value)
+					}
 				}
 			}
 			rows += len(s.changes)
@@ -116,8 +119,8 @@ func (h *Hub) readRing(w *watcher, q Query) (p Page, ok bool, err error) {
 	return p, true, nil
 }
 
-// pick returns the event that w gets of a change, nil if none.
-func (h *Hub) pick(w *watcher, c *change) (*mvccpb.Event, error) {
+// pick returns the event that w gets of a change of s, nil if none.
+func (h *Hub) pick(w *watcher, s *slot, c *change) (*mvccpb.Event, error) {
 	ev := c.event
 	deleted := ev.Type == mvccpb.Event_DELETE
 	if !w.span.contains(ev.Kv.Key) || !w.options.wants(deleted) {
@@ -141,6 +144,8 @@ func (h *Hub) pick(w *watcher, c *change) (*mvccpb.Event, error) {
 		return ev, nil
 	}
 	full := &mvccpb.Event{Type: ev.Type, Kv: ev.Kv, PrevKv: prev}
-	c.withPrev.Store(full)
+	if c.withPrev.CompareAndSwap(nil, full) {
+		h.ring.charge(s, len(prev.Key)+len(prev.Value))
+	}
 	return full, nil
 }
