@@ -30,7 +30,7 @@ type headCache struct {
 	young, old map[string]*head
 }
 
-// newHeadCache returns an empty cache of at most 2*max clean heads.
+// newHeadCache returns an empty cache of at most 3*max clean heads.
 func newHeadCache(max int) *headCache {
 	return &headCache{max: max, young: make(map[string]*head), old: nil}
 }
@@ -57,10 +57,15 @@ func (c *headCache) get(db *engine.DB, key []byte) (*head, error) {
 	return h, nil
 }
 
-// turn begins a new generation if the young one is full. REQUIRES: no head is
-// dirty, or the batch's overlay would be lost.
+// turn begins a new generation if the young one is full. One that a single
+// batch has made far too large, as the deletion of a big range does, is
+// forgotten at once. REQUIRES: no head is dirty, or the batch's overlay would be
+// lost.
 func (c *headCache) turn() {
-	if len(c.young) >= c.max {
+	switch n := len(c.young); {
+	case n > 2*c.max:
+		c.reset()
+	case n >= c.max:
 		c.old, c.young = c.young, make(map[string]*head, c.max)
 	}
 }
