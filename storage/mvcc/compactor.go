@@ -173,6 +173,7 @@ type compaction struct {
 	target int64
 
 	from     schema.Revision // the first change that was not looked at
+	first    schema.Revision // the first change in this batch
 	removed  int             // versions
 	finished bool
 }
@@ -193,6 +194,7 @@ func (w *compaction) batch(ctx context.Context, rows int) (err error) {
 	defer func() { err = errors.Join(err, versions.Close()) }()
 	b := w.s.db.NewBatch()
 	next := schema.Revision{Main: w.target + 1}
+	begun := false
 	for ok := it.First(); ok; ok = it.Next() {
 		r, err := schema.DecodeRevisionKey(it.Key())
 		if err != nil {
@@ -201,6 +203,9 @@ func (w *compaction) batch(ctx context.Context, rows int) (err error) {
 		if rows--; rows < 0 {
 			next = r
 			break
+		}
+		if !begun {
+			w.first, begun = r, true
 		}
 		if err := w.change(b, it, versions, r); err != nil {
 			return errors.Join(err, b.Close())
@@ -273,6 +278,13 @@ func (w *compaction) change(b *engine.Batch, it, versions *engine.Iter, r schema
 		}
 	}
 	for versions.Next() {
+		_, older, err := schema.DecodeVersionKey(versions.Key())
+		if err != nil {
+			return corrupt(err)
+		}
+		if older.Compare(w.first) >= 0 {
+			continue // removed in this batch already, at its own change
+		}
 		if err := w.remove(b, versions.Key()); err != nil {
 			return err
 		}
