@@ -23,6 +23,10 @@ type Splitter struct {
 	timeout time.Duration
 	grpc    *queue
 	http    *queue
+
+	mu      sync.Mutex
+	closed  bool
+	sniffed map[net.Conn]struct{} // those of which it is not known yet what they are
 }
 
 // Split makes a splitter of l; Serve runs it.
@@ -32,6 +36,7 @@ func Split(l net.Listener) *Splitter {
 		timeout: SniffTimeout,
 		grpc:    newQueue(l.Addr()),
 		http:    newQueue(l.Addr()),
+		sniffed: map[net.Conn]struct{}{},
 	}
 }
 
@@ -41,12 +46,37 @@ func (s *Splitter) GRPC() net.Listener { return s.grpc }
 // HTTP is the listener of all others.
 func (s *Splitter) HTTP() net.Listener { return s.http }
 
-// Close stops accepting. Connections already handed on stay open.
+// Close stops accepting. Connections already handed on stay open, all others
+// are closed.
 func (s *Splitter) Close() error {
 	err := s.root.Close()
 	s.grpc.Close()
 	s.http.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for conn := range s.sniffed {
+		conn.Close()
+	}
 	return err
+}
+
+// note remembers a connection that is not handed on yet, unless the splitter
+// was closed.
+func (s *Splitter) note(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.sniffed[conn] = struct{}{}
+	}
+	return !s.closed
+}
+
+// forget is the end of note.
+func (s *Splitter) forget(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sniffed, conn)
 }
 
 // Serve accepts until Close. The error is net.ErrClosed then.
@@ -77,12 +107,27 @@ func (s *Splitter) Serve() error {
 // sniff reads as far as the connection agrees with the preface, then hands it
 // on with what was read.
 func (s *Splitter) sniff(conn net.Conn) {
-	if err := conn.SetReadDeadline(time.Now().Add(s.timeout)); err != nil {
+	if !s.note(conn) {
 		conn.Close()
 		return
 	}
+	to, read := s.speaks(conn)
+	s.forget(conn)
+	if to == nil {
+		conn.Close()
+		return
+	}
+	to.push(&replayed{Conn: conn, read: read})
+}
+
+// speaks finds out whose a connection is, and returns what it read for that;
+// nobody's, if the client is silent for too long or gone.
+func (s *Splitter) speaks(conn net.Conn) (to *queue, read []byte) {
+	if err := conn.SetReadDeadline(time.Now().Add(s.timeout)); err != nil {
+		return nil, nil
+	}
 	buf := make([]byte, 0, len(preface))
-	to := s.grpc
+	to = s.grpc
 	for len(buf) < len(preface) {
 		n, err := conn.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -91,15 +136,13 @@ func (s *Splitter) sniff(conn net.Conn) {
 			break
 		}
 		if err != nil {
-			conn.Close()
-			return
+			return nil, nil
 		}
 	}
 	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		conn.Close()
-		return
+		return nil, nil
 	}
-	to.push(&replayed{Conn: conn, read: buf})
+	return to, buf
 }
 
 // replayed is a connection whose first bytes were read before.

@@ -25,7 +25,9 @@ func start(t *testing.T, timeout time.Duration) (*Splitter, string) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve() }()
 	t.Cleanup(func() {
-		require.NoError(t, s.Close())
+		if err := s.Close(); !errors.Is(err, net.ErrClosed) { // a test may have closed it
+			require.NoError(t, err)
+		}
 		require.ErrorIs(t, <-ended, net.ErrClosed)
 	})
 	return s, l.Addr().String()
@@ -83,6 +85,25 @@ func TestSilentClientIsDropped(t *testing.T) {
 			require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "the splitter must close the connection")
 		})
 	}
+}
+
+func TestCloseDropsWhoIsNotHandedOn(t *testing.T) {
+	s, addr := start(t, time.Minute)
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	sniffed := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.sniffed)
+	}
+	require.Eventually(t, func() bool { return sniffed() == 1 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, s.Close())
+	_, err = conn.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "the splitter must close the connection")
+	require.Eventually(t, func() bool { return sniffed() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestSlowClientDoesNotBlockOthers(t *testing.T) {
