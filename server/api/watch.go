@@ -31,12 +31,16 @@ func (s *watchService) Watch(stream pb.Watch_WatchServer) error {
 		byID:   map[int64]*watchState{},
 		byKey:  map[int64]*watchState{},
 	}
-	defer w.close()
+	defer w.group.Close()
 	go func() {
+		// Not the handler's part: while this goroutine waits for a client that does not read, it holds the lock that
+		// close takes, and only the handler's return ends that.
+		defer w.close()
 		if err := w.receive(stream); err != nil {
 			s.streamFailed(ctx, err, s.metrics.watchReceiveFailures, "failed to receive watch request from gRPC stream")
 			cancel(err)
 		}
+		<-ctx.Done() // a client that only closed its own side is still sent to
 	}()
 	err := w.deliver(ctx)
 	if errors.Is(err, ctx.Err()) {

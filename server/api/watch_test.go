@@ -2,12 +2,15 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/petcd/petcd/server/config"
 )
@@ -215,4 +218,46 @@ func TestWatchGoesOnAfterHalfClose(t *testing.T) {
 	require.NoError(t, w.CloseSend())
 	h.put(t, "k", "v")
 	require.Len(t, w.next().Events, 1)
+}
+
+// TestLeaderlessStreamEndsThoughItsClientDoesNotRead asks for so much that the answers fill what the connection holds.
+func TestLeaderlessStreamEndsThoughItsClientDoesNotRead(t *testing.T) {
+	h := serve(t, nil)
+	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), rpctypes.MetadataRequireLeaderKey, rpctypes.MetadataHasLeader))
+	w, err := pb.NewWatchClient(h.conn).Watch(ctx)
+	require.NoError(t, err)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		for range 10000 {
+			if w.Send(createRequest(&pb.WatchCreateRequest{Key: []byte("k"), StartRevision: -1})) != nil {
+				return
+			}
+		}
+	}()
+	require.Eventually(t, func() bool { return h.count(t, "grpc_server_msg_sent_total", "Watch") > 500 }, 10*time.Second, time.Millisecond)
+	h.leader.Store(0)
+	require.Eventually(t, func() bool { return h.count(t, "grpc_server_handled_total", "Watch") == 1 }, 10*time.Second, time.Millisecond)
+	cancel()
+	<-asked
+}
+
+// count is the sum of a counter over the series of one gRPC method.
+func (h *harness) count(t *testing.T, name, method string) (sum float64) {
+	t.Helper()
+	families, err := h.metrics.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "grpc_method" && l.GetValue() == method {
+					sum += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return sum
 }

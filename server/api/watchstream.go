@@ -215,9 +215,8 @@ func (w *watchStream) jitter(max time.Duration) time.Duration {
 	return rand.N(max)
 }
 
-// close ends the watches and the timer.
+// close ends the timer.
 func (w *watchStream) close() {
-	w.group.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
