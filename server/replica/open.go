@@ -192,6 +192,11 @@ func (r *Replica) load(id *identity) error {
 
 // assemble makes the raft node and the transport.
 func (r *Replica) assemble(id *identity) (err error) {
+	// Before anything is open that an error would leave behind.
+	known, err := r.knownPeers(id)
+	if err != nil {
+		return err
+	}
 	m := &r.cfg.Member
 	r.transport = transport.New(transport.Config{
 		ID: id.MemberID, ClusterID: id.ClusterID,
@@ -224,24 +229,23 @@ func (r *Replica) assemble(id *identity) (err error) {
 		return err
 	}
 	r.metrics = newMetrics(r, r.cfg.Registerer)
-	return r.knownPeers(id)
-}
-
-// knownPeers connects a joining member to those it learned of when it joined: its own state names nobody yet.
-func (r *Replica) knownPeers(id *identity) error {
-	if len(r.cluster.Members()) > 0 || len(id.Peers) == 0 {
-		return nil
-	}
-	var known []*membership.Member
-	if err := json.Unmarshal(id.Peers, &known); err != nil {
-		return fmt.Errorf("%w: peers in the log's metadata: %w", ErrCorrupt, err)
-	}
 	for _, m := range known {
 		if m.ID != id.MemberID {
 			r.transport.AddPeer(m.ID, m.PeerURLs)
 		}
 	}
 	return nil
+}
+
+// knownPeers are those that a joining member learned of when it joined: its own state names nobody yet.
+func (r *Replica) knownPeers(id *identity) (known []*membership.Member, err error) {
+	if len(r.cluster.Members()) > 0 || len(id.Peers) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(id.Peers, &known); err != nil {
+		return nil, fmt.Errorf("%w: peers in the log's metadata: %w", ErrCorrupt, err)
+	}
+	return known, nil
 }
 
 // advertised are the peer URLs that this member tells others.

@@ -153,3 +153,12 @@ func BenchmarkPropose(b *testing.B) {
 	stop()
 	require.NoError(b, r.Close())
 }
+
+// TestDamagedPeersAreFoundFirst checks that nothing is opened that the error would leave open.
+func TestDamagedPeersAreFoundFirst(t *testing.T) {
+	r := open(t)
+	before := r.transport
+	require.ErrorIs(t, r.assemble(&identity{MemberID: 1, Peers: []byte("{")}), ErrCorrupt)
+	require.Same(t, before, r.transport)
+	require.NoError(t, r.Close())
+}
