@@ -1,6 +1,6 @@
-// Package httpapi serves what a member answers over plain HTTP on its client,
-// metrics and peer ports: /health, /livez, /readyz, /version, /metrics,
-// /debug/vars and, if asked for, /debug/pprof.
+// Package httpapi serves what a member answers over plain HTTP on its client
+// and metrics ports: /health, /livez, /readyz, /version, /metrics, /debug/vars
+// and, if asked for, /debug/pprof. The peer port is package replica's.
 //
 // Bodies, headers and status codes are etcd's: probes and scrapers match on
 // them. It holds no state but counters and changes nothing in the member.
