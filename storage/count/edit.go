@@ -54,9 +54,6 @@ func (e *Edit) Count(s Span, scan func(Span) (int64, error)) (int64, error) {
 // Cover is Index.Cover, changes included.
 func (e *Edit) Cover(s Span) Cover { return e.x.Cover(s) }
 
-// Changed says whether anything was added since the index the edit began with.
-func (e *Edit) Changed() bool { return e.dirty != nil }
-
 // touch marks a run for Seal.
 func (e *Edit) touch(start string) {
 	if e.dirty == nil {

@@ -59,12 +59,6 @@ func (b *Batch) SetApplied(a schema.Applied) error {
 	return r.Done()
 }
 
-// Len is the size of the batch in bytes.
-func (b *Batch) Len() int { return b.pb.Len() }
-
-// Empty says whether nothing was written yet.
-func (b *Batch) Empty() bool { return b.pb.Empty() }
-
 // Index makes what was written so far, and all that follows, visible to the
 // iterators of NewIter. It copies the batch once; later writes pay for the
 // index.

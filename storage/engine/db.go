@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/petcd/petcd/storage/schema"
 )
@@ -19,7 +18,6 @@ import (
 // DB is one open state engine.
 type DB struct {
 	dir           string
-	fs            vfs.FS
 	flushInterval time.Duration
 	log           *slog.Logger
 	pdb           *pebble.DB
@@ -57,7 +55,6 @@ func Create(dir string, o Options) (*DB, error) {
 func open(dir string, o Options) (*DB, error) {
 	d := &DB{
 		dir:           dir,
-		fs:            o.FS,
 		flushInterval: o.FlushInterval,
 		log:           o.Logger,
 		flushed:       make(chan struct{}, 1),
@@ -93,9 +90,6 @@ func (d *DB) Close() error {
 
 // Dir is the folder the engine lives in.
 func (d *DB) Dir() string { return d.dir }
-
-// FS is the file system the engine lives on.
-func (d *DB) FS() vfs.FS { return d.fs }
 
 // Get returns a copy of the record at a physical key, appended to dst, or
 // ErrNotFound.

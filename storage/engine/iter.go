@@ -30,9 +30,6 @@ func (d *DB) NewIter(o IterOptions) (*Iter, error) {
 // First moves to the first record within the bounds.
 func (i *Iter) First() bool { return i.it.First() }
 
-// Last moves to the last record within the bounds.
-func (i *Iter) Last() bool { return i.it.Last() }
-
 // Next moves to the next record.
 func (i *Iter) Next() bool { return i.it.Next() }
 
@@ -66,9 +63,6 @@ func (i *Iter) Clone(o IterOptions) (*Iter, error) {
 	}
 	return &Iter{it: it}, nil
 }
-
-// Valid says whether the iterator is on a record.
-func (i *Iter) Valid() bool { return i.it.Valid() }
 
 // Key is the physical key of the current record.
 func (i *Iter) Key() []byte { return i.it.Key() }
