@@ -92,7 +92,7 @@ func TestCompactCrash(t *testing.T) {
 	options := storage.Options{FlushInterval: -1, MemTableBytes: 64 << 10, CompactionBatchRows: 3, CompactionPause: time.Microsecond}
 	images := 0
 	for range 12 {
-		fs := storagetest.NewCrashFS(rng, 4, 30)
+		fs := storagetest.NewCrashFS(rand.New(rand.NewPCG(seed, 3)), 4, 30)
 		o := options
 		o.FS = fs
 		s, err := storage.Open("data", o)

@@ -16,6 +16,14 @@ var (
 	crashSeed   = flag.Uint64("crash.seed", 0, "seed of the first history; 0: from the clock of the run")
 )
 
+// trials is how many histories a crash test runs: few of them in a short run.
+func trials() int {
+	if testing.Short() {
+		return max(1, *crashTrials/10)
+	}
+	return *crashTrials
+}
+
 // TestCrash runs random histories and, in the middle of random file
 // operations, takes images of what a crash would leave. Each image must open,
 // hold exactly the state at the applied index it claims, and no less than
@@ -26,7 +34,7 @@ func TestCrash(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	crashes := 0
-	for trial := range *crashTrials {
+	for trial := range trials() {
 		crashes += crashHistory(t, seed+uint64(trial))
 	}
 	t.Logf("%d crashes", crashes)

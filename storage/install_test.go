@@ -61,7 +61,7 @@ func archiveOf(t *testing.T, log []storagetest.Entry, rng *rand.Rand) []byte {
 // TestInstallCrash crashes a store while it takes over a state that is ahead
 // of its own: what is left is one of the two, whole.
 func TestInstallCrash(t *testing.T) {
-	for range max(1, *crashTrials/4) {
+	for range max(1, trials()/4) {
 		seed := *crashSeed
 		if seed == 0 {
 			seed = rand.Uint64()

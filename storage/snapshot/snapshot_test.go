@@ -32,14 +32,14 @@ func folder(t require.TestingT, fs vfs.FS, dir string, sizes ...int) map[string]
 		}
 		b := make([]byte, size)
 		rng.Read(b)
+		if name != "LOCK" {
+			content[name] = string(b) // a vfs.File may change what it was given
+		}
 		f, err := fs.Create(fs.PathJoin(dir, name), vfs.WriteCategoryUnspecified)
 		require.NoError(t, err)
 		_, err = f.Write(b)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
-		if name != "LOCK" {
-			content[name] = string(b)
-		}
 	}
 	return content
 }
