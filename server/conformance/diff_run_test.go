@@ -109,6 +109,9 @@ func (d *differential) compact(ctx context.Context) error {
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
+	if err := d.catchUp(ctx); err != nil {
+		return err
+	}
 	r := &pb.CompactionRequest{Revision: d.gen.pastRevision(), Physical: d.gen.maybe(2)}
 	if r.Revision == 0 {
 		// On a store never compacted etcd accepts it, and 3.7.3 then answers

@@ -31,6 +31,37 @@ func (d *differential) settle(ctx context.Context) error {
 	}
 }
 
+// catchUp waits until every watch of the past has come up to the present. That nothing is due does not say so: etcd looks
+// at a new watch's history up to 100 ms later, and a compaction in between ends it.
+func (d *differential) catchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
+	for _, s := range []*side{d.a, d.b} {
+		for _, w := range s.watches {
+			for !w.caughtUp(d.gen.revision) {
+				// Asked again and again: etcd forgets what it is asked too early.
+				if err := w.stream.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}}); err != nil {
+					return err
+				}
+				select {
+				case <-ctx.Done():
+					return fmt.Errorf("watch %v does not catch up on %s: %w", w.request, s.name, ctx.Err())
+				case <-time.After(5 * time.Millisecond):
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// caughtUp tells whether a watch needs no history up to a revision any more.
+func (w *recordedWatch) caughtUp(revision int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.canceled || w.broken != nil || w.progress >= revision ||
+		w.request.StartRevision == 0 || w.request.StartRevision > revision
+}
+
 // compareWatches compares every watch of a with its twin of b and with the
 // reference.
 func (d *differential) compareWatches() error {

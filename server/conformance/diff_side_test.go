@@ -114,10 +114,12 @@ func (s *side) keepAlive(ctx context.Context, r *pb.LeaseKeepAliveRequest) (*pb.
 // recordedWatch is one watch on a stream of its own, with all it delivered.
 type recordedWatch struct {
 	request *pb.WatchCreateRequest
+	stream  pb.Watch_WatchClient
 	stop    context.CancelFunc
 
 	mu        sync.Mutex
 	created   int64 // revision in the answer to the request
+	progress  int64 // revision of the newest answer to a progress request
 	events    []*mvccpb.Event
 	canceled  bool  // by the server
 	compacted int64 // compact_revision of the cancellation
@@ -144,20 +146,22 @@ func (s *side) openWatch(ctx context.Context, r *pb.WatchCreateRequest) error {
 		cancel()
 		return fmt.Errorf("first response to a watch is %v", resp)
 	}
-	w := &recordedWatch{request: r, stop: cancel, created: resp.Header.Revision, canceled: resp.Canceled}
+	w := &recordedWatch{request: r, stream: stream, stop: cancel, created: resp.Header.Revision, canceled: resp.Canceled}
 	s.watches = append(s.watches, w)
-	go w.record(stream, s.spoilEvent)
+	go w.record(s.spoilEvent)
 	return nil
 }
 
-func (w *recordedWatch) record(stream pb.Watch_WatchClient, spoil func(*mvccpb.Event) bool) {
+func (w *recordedWatch) record(spoil func(*mvccpb.Event) bool) {
 	inFragment := false
 	for {
-		resp, err := stream.Recv()
+		resp, err := w.stream.Recv()
 		w.mu.Lock()
 		switch {
 		case err != nil:
 			w.broken = err
+		case resp.WatchId == -1:
+			w.progress = max(w.progress, resp.Header.Revision)
 		case len(resp.Events) > 0 && len(w.events) > 0 && !inFragment &&
 			resp.Events[0].Kv.ModRevision <= w.events[len(w.events)-1].Kv.ModRevision:
 			w.broken = fmt.Errorf("revision %d was split over responses or came twice", resp.Events[0].Kv.ModRevision)
