@@ -1,5 +1,5 @@
 // Command devcluster runs a petcd cluster on loopback in the foreground, for trying it out: every member is an etcd
-// process of its own, with its own data directory and log file. It ends with them, and they with it.
+// process of its own, with its own data directory and log file. They end with it.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// run starts the members, says how to talk to them once they serve, and waits for ctx to end or a member to die.
+// run starts the members, says how to talk to them once they serve, and waits for ctx to end or the last member to die.
 func run(ctx context.Context, etcd, dataDir string, size int) error {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return err
@@ -64,12 +64,18 @@ func run(ctx context.Context, etcd, dataDir string, size int) error {
 	}
 	greet(members)
 
-	select {
-	case <-ctx.Done():
-		fmt.Println("\nstopping the members")
-		return nil
-	case dead := <-died:
-		return dead.obituary()
+	// A member may be killed to see what the others make of it.
+	for left := size; ; {
+		select {
+		case <-ctx.Done():
+			fmt.Println("\nstopping the members")
+			return nil
+		case dead := <-died:
+			if left--; left == 0 {
+				return dead.obituary()
+			}
+			fmt.Fprintf(os.Stderr, "devcluster: %v; %d of %d go on\n", dead.obituary(), left, size)
+		}
 	}
 }
 
