@@ -125,10 +125,11 @@ func (c *Cluster) kill(ctx context.Context, rng *rand.Rand, members ...int) (int
 
 const (
 	// behind is how many revisions a member misses that needs a snapshot to come back: more than the log
-	// keeps, by StartCluster's and Frequent's flags.
-	behind = 400
+	// keeps, by StartCluster's and Frequent's flags, and enough for the others to have flushed their states
+	// meanwhile (petcd does every 5 s), as they keep the log until then.
+	behind = 3000
 	// behindMax is how long to wait for them at most.
-	behindMax = 5 * time.Second
+	behindMax = 6 * time.Second
 )
 
 // leaveBehind kills a member and starts it when the others have cut from their logs what it lacks.

@@ -198,7 +198,7 @@ func TestMembersLeftBehind(t *testing.T) {
 		Epoch:    2,
 		Logf:     t.Logf,
 	}
-	for range 3 {
+	for range 6 {
 		sum, err := c.Run(t.Context(), 2, 0, budget(t))
 		require.NoError(t, err)
 		require.Positive(t, sum.Events)
