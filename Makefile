@@ -16,7 +16,7 @@ SEED        ?= 0
 KILLS       ?= 1000
 FAULTS      ?= 300
 DIFF_OPS    ?= 100000
-FUZZTIME    ?= 20s
+FUZZTIME    ?= 20000x
 BENCH_PAIRS ?= 5
 
 .PHONY: help
@@ -50,7 +50,7 @@ lint: ## Checks format, vet, and the rules of .golangci.yml (who may import whom
 	@.ci/golangci-lint run ./...
 
 .PHONY: fuzz
-fuzz: ## Runs every fuzz target for FUZZTIME each.
+fuzz: ## Runs every fuzz target for FUZZTIME each: a number of inputs (20000x) or a time (10m).
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: peers
