@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -57,13 +58,20 @@ func comparison(s string) (key, op, value string, err error) {
 	if !ok {
 		return "", "", "", fmt.Errorf("no ) after the key")
 	}
-	op, s, _ = strings.Cut(strings.TrimLeft(s, " \t"), " ")
+	trimmed := strings.TrimLeftFunc(s, unicode.IsSpace)
+	if trimmed == s {
+		return "", "", "", fmt.Errorf("no space before the operator")
+	}
+	op, s = trimmed, ""
+	if end := strings.IndexFunc(trimmed, unicode.IsSpace); end >= 0 {
+		op, s = trimmed[:end], trimmed[end:]
+	}
 	switch op {
 	case "=", "!=", "<", ">":
 	default:
 		return "", "", "", fmt.Errorf("unknown operator %q", op)
 	}
-	if value, _, err = unquoted(strings.TrimLeft(s, " \t")); err != nil {
+	if value, _, err = unquoted(strings.TrimLeftFunc(s, unicode.IsSpace)); err != nil {
 		return "", "", "", fmt.Errorf("value: %w", err)
 	}
 	return key, op, value, nil

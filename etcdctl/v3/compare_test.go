@@ -36,7 +36,7 @@ func TestParseCompare(t *testing.T) {
 	for _, line := range []string{
 		``, `version`, `version(k) = "1"`, `version("k" = "1"`, `version("k") "1"`, `version("k") == "1"`,
 		`version("k") = 1`, `version("k") = "one"`, `version("k") = "1`, `size("k") = "1"`, `lease("k") = "xyz"`,
-		`version("\q") = "1"`,
+		`version("\q") = "1"`, `version("k")= "1"`,
 	} {
 		_, err := parseCompare(line)
 		require.Error(t, err, line)
