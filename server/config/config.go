@@ -63,12 +63,43 @@ type Config struct {
 	SocketReusePort             bool
 	SocketReuseAddress          bool
 
+	// ClientTLS is of the ports for clients, PeerTLS of those for members and of the connections to other members.
+	ClientTLS, PeerTLS TLS
+	// SelfSignedCertValidity is how many years the certificates of auto TLS are good for.
+	SelfSignedCertValidity uint
+	CipherSuites           []string
+	TLSMinVersion          string
+	TLSMaxVersion          string // empty: what the Go release allows
+
+	// AuthToken is "simple", or "jwt" with its options, as etcd writes them.
+	AuthToken  string
+	BcryptCost uint
+	// AuthTokenTTL is how many seconds a simple token lives.
+	AuthTokenTTL uint
+
+	EnableGRPCGateway bool
+	// CORS and HostWhitelist are the origins and host names that HTTP requests may carry; "*" allows any.
+	CORS          []string
+	HostWhitelist []string
+
+	Discovery        Discovery
+	DiscoverySRV     string
+	DiscoverySRVName string
+
+	CorruptCheckTime     time.Duration // 0: not at intervals
+	CompactHashCheckTime time.Duration
+	DowngradeCheckTime   time.Duration
+	MemoryMlock          bool
+
+	Tracing     Tracing
 	EnablePprof bool
 	Metrics     string
 
 	LogLevel   string
 	LogFormat  string
 	LogOutputs []string
+	// LogRotation is the JSON of --log-rotation-config-json; empty without --enable-log-rotation.
+	LogRotation string
 
 	FeatureGates FeatureGates
 

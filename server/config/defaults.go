@@ -72,6 +72,26 @@ func Default() Config {
 		WarningApplyDuration:        100 * time.Millisecond,
 		WarningUnaryRequestDuration: 300 * time.Millisecond,
 
+		SelfSignedCertValidity: 1,
+		TLSMinVersion:          "TLS1.2",
+
+		AuthToken:    "simple",
+		BcryptCost:   10,
+		AuthTokenTTL: 300,
+
+		EnableGRPCGateway: true,
+		CORS:              []string{"*"},
+		HostWhitelist:     []string{"*"},
+
+		Discovery: Discovery{
+			DialTimeout: 2 * time.Second, RequestTimeout: 5 * time.Second,
+			KeepAliveTime: 2 * time.Second, KeepAliveTimeout: 6 * time.Second,
+			InsecureTransport: true,
+		},
+		CompactHashCheckTime: time.Minute,
+		DowngradeCheckTime:   5 * time.Second,
+		Tracing:              Tracing{Address: "localhost:4317", ServiceName: "etcd"},
+
 		Metrics:    "basic",
 		LogLevel:   "info",
 		LogFormat:  "json",

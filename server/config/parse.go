@@ -88,6 +88,7 @@ func newParser() *parser {
 		retention:      "0",
 		logger:         "zap",
 		fallback:       "exit",
+		rotation:       defaultRotation,
 	}
 	p.sections = table(&p.config, &p.raw)
 	p.flags = flagSet(p.sections)
@@ -141,6 +142,9 @@ func (p *parser) finish() (*Config, error) {
 	}
 	for _, name := range c.FeatureGates.later() {
 		p.notice(true, "the feature gate has no effect in this release", "gate", name)
+	}
+	if p.raw.logRotation {
+		c.LogRotation = p.raw.rotation
 	}
 	p.defaults()
 	return c, nil

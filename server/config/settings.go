@@ -3,6 +3,7 @@ package config
 import (
 	"flag"
 	"io"
+	"slices"
 )
 
 // fate is what petcd does with a setting.
@@ -42,6 +43,8 @@ type raw struct {
 	logger         string
 	fallback       string
 	configFile     string
+	logRotation    bool
+	rotation       string
 	version        bool
 }
 
@@ -74,6 +77,8 @@ func table(c *Config, r *raw) []section {
 			s("grpc-keepalive-timeout", duration(&c.GRPCKeepAliveTimeout), "Additional wait before closing a connection that does not answer (0 to disable)."),
 			s("socket-reuse-port", boolean(&c.SocketReusePort), "Set SO_REUSEPORT on listeners, so that a port in use can be bound again."),
 			s("socket-reuse-address", boolean(&c.SocketReuseAddress), "Set SO_REUSEADDR on listeners, so that an address in TIME_WAIT can be bound."),
+			s("enable-grpc-gateway", boolean(&c.EnableGRPCGateway), "Enable the JSON gateway to the gRPC services."),
+			s("memory-mlock", boolean(&c.MemoryMlock), "Lock the process's memory, so that none of it is swapped out."),
 			s("feature-gates", gatesValue(c.FeatureGates), "Name=true|false pairs, comma-separated. Known gates:"),
 		}},
 		{"Clustering", []setting{
@@ -87,9 +92,43 @@ func table(c *Config, r *raw) []section {
 			s("auto-compaction-retention", text(&r.retention), "History to keep; 0 disables auto compaction."),
 			s("auto-compaction-mode", text(&c.AutoCompactionMode), "'periodic' reads the retention as a duration (hours without a unit), 'revision' as a number of revisions."),
 		}},
+		{"Security", slices.Concat([]setting{
+			s("cert-file", text(&c.ClientTLS.CertFile), "Path to the client server TLS cert file."),
+			s("key-file", text(&c.ClientTLS.KeyFile), "Path to the client server TLS key file."),
+			s("client-cert-file", text(&c.ClientTLS.ClientCertFile), "Path to an explicit TLS cert file for the client connections that the member opens to itself."),
+			s("client-key-file", text(&c.ClientTLS.ClientKeyFile), "Path to an explicit TLS key file for the client connections that the member opens to itself."),
+			s("client-cert-auth", boolean(&c.ClientTLS.ClientCertAuth), "Enable client cert authentication. A JSON gateway's user never comes from a certificate."),
+			s("client-crl-file", text(&c.ClientTLS.CRLFile), "Path to the client certificate revocation list file."),
+			s("client-cert-allowed-hostname", list(&c.ClientTLS.AllowedHostnames), "Comma-separated list of SAN hostnames for client cert authentication."),
+			s("trusted-ca-file", text(&c.ClientTLS.TrustedCAFile), "Path to the client server TLS trusted CA cert file."),
+			s("auto-tls", boolean(&c.ClientTLS.Auto), "Client TLS using generated certificates."),
+			s("peer-cert-file", text(&c.PeerTLS.CertFile), "Path to the peer server TLS cert file."),
+			s("peer-key-file", text(&c.PeerTLS.KeyFile), "Path to the peer server TLS key file."),
+			s("peer-client-cert-file", text(&c.PeerTLS.ClientCertFile), "Path to an explicit TLS cert file for connections to peers."),
+			s("peer-client-key-file", text(&c.PeerTLS.ClientKeyFile), "Path to an explicit TLS key file for connections to peers."),
+			s("peer-client-cert-auth", boolean(&c.PeerTLS.ClientCertAuth), "Enable peer client cert authentication."),
+			s("peer-trusted-ca-file", text(&c.PeerTLS.TrustedCAFile), "Path to the peer server TLS trusted CA file."),
+			s("peer-auto-tls", boolean(&c.PeerTLS.Auto), "Peer TLS using generated certificates."),
+			s("peer-crl-file", text(&c.PeerTLS.CRLFile), "Path to the peer certificate revocation list file."),
+			s("peer-cert-allowed-cn", list(&c.PeerTLS.AllowedCNs), "Comma-separated list of CNs that a connecting peer's certificate may have."),
+			s("peer-cert-allowed-hostname", list(&c.PeerTLS.AllowedHostnames), "Comma-separated list of SAN hostnames that a connecting peer's certificate may have."),
+			s("peer-skip-client-san-verification", boolean(&c.PeerTLS.SkipClientSANVerification), "Skip the check of a peer certificate's SAN addresses."),
+			s("self-signed-cert-validity", unsigned(&c.SelfSignedCertValidity), "Years for which the certificates of --auto-tls and --peer-auto-tls are good."),
+			s("cipher-suites", list(&c.CipherSuites), "Comma-separated list of TLS cipher suites between client/server and peers (empty: Go's)."),
+			s("tls-min-version", text(&c.TLSMinVersion), "Minimum TLS version: TLS1.2 or TLS1.3."),
+			s("tls-max-version", text(&c.TLSMaxVersion), "Maximum TLS version: TLS1.2 or TLS1.3 (empty: Go's)."),
+			s("cors", list(&c.CORS), "Comma-separated whitelist of origins for CORS, or cross-origin resource sharing, (empty or * means allow all)."),
+			s("host-whitelist", list(&c.HostWhitelist), "Comma-separated list of acceptable hostnames in HTTP requests without TLS (empty or * means allow all)."),
+		}, authSettings(c))},
+		{"Discovery", discoverySettings(c)},
 		{"Profiling and Monitoring", []setting{
 			s("enable-pprof", boolean(&c.EnablePprof), "Serve runtime profiling data under /debug/pprof/ on the client URLs."),
 			s("metrics", text(&c.Metrics), "'extensive' adds latency histograms of the gRPC services to the metrics."),
+			s("enable-distributed-tracing", boolean(&c.Tracing.Enabled), "Send OpenTelemetry traces."),
+			s("distributed-tracing-address", text(&c.Tracing.Address), "Address of the OpenTelemetry collector (OTLP over gRPC)."),
+			s("distributed-tracing-service-name", text(&c.Tracing.ServiceName), "Service name in the traces, the same for all members of a cluster."),
+			s("distributed-tracing-instance-id", text(&c.Tracing.InstanceID), "Instance id in the traces, unique to each member."),
+			s("distributed-tracing-sampling-rate", signed(&c.Tracing.SamplingRate), "How many of a million requests are traced."),
 			s("listen-metrics-urls", urls(&c.ListenMetricsURLs), "List of URLs to listen on for the metrics and health endpoints."),
 		}},
 		{"Logging", []setting{
@@ -97,6 +136,8 @@ func table(c *Config, r *raw) []section {
 			s("log-outputs", list(&c.LogOutputs), "'default', 'stderr', 'stdout' or file paths, comma-separated."),
 			s("log-level", text(&c.LogLevel), "Only debug, info, warn, error, panic, or fatal."),
 			s("log-format", text(&c.LogFormat), "Only json, console."),
+			s("enable-log-rotation", boolean(&r.logRotation), "Rotate the log files of --log-outputs."),
+			s("log-rotation-config-json", text(&r.rotation), "How log files are rotated: JSON with maxsize (MB), maxage (days), maxbackups, localtime, compress."),
 			s("warning-unary-request-duration", duration(&c.WarningUnaryRequestDuration), "Time after which a unary request is logged as slow."),
 		}},
 		{"Features", []setting{
@@ -104,6 +145,9 @@ func table(c *Config, r *raw) []section {
 			s("compaction-sleep-interval", duration(&c.CompactionSleepInterval), "Sleep between two compaction batches."),
 			s("watch-progress-notify-interval", duration(&c.WatchProgressNotifyInterval), "Interval of progress notifications to watches that ask for them."),
 			s("warning-apply-duration", duration(&c.WarningApplyDuration), "Time after which applying a request is logged as slow."),
+			s("corrupt-check-time", duration(&c.CorruptCheckTime), "Interval of the comparison of all members' states (0 to disable)."),
+			s("compact-hash-check-time", duration(&c.CompactHashCheckTime), "Interval of the comparison of the members' compaction hashes."),
+			s("downgrade-check-time", duration(&c.DowngradeCheckTime), "Interval of the downgrade check."),
 			s("max-learners", signed(&c.MaxLearners), "Maximum number of learner members in the cluster."),
 			s("snapshot-catchup-entries", unsigned(&c.SnapshotCatchUpEntries), "Number of entries kept for a slow follower after the log was cut."),
 		}},
@@ -116,7 +160,37 @@ func table(c *Config, r *raw) []section {
 			s("version", boolean(&r.version), "Print the version and exit."),
 		}},
 		{"Accepted without effect (they tune parts of etcd that petcd does not have)", mootSettings(r)},
-		{"Accepted only at their defaults (not in this release)", laterSettings()},
+	}
+}
+
+// authSettings are the flags of authentication.
+func authSettings(c *Config) []setting {
+	return []setting{
+		s("auth-token", text(&c.AuthToken), "'simple', or 'jwt,pub-key=…,priv-key=…,sign-method=…,ttl=…'."),
+		s("bcrypt-cost", unsigned(&c.BcryptCost), "Cost of the bcrypt algorithm for hashing passwords, from 4 to 31."),
+		s("auth-token-ttl", unsigned(&c.AuthTokenTTL), "Seconds that a simple token lives."),
+	}
+}
+
+// discoverySettings are the flags that find the first members.
+func discoverySettings(c *Config) []setting {
+	d := &c.Discovery
+	return []setting{
+		s("discovery-token", text(&d.Token), "Token of the cluster in the discovery service."),
+		s("discovery-endpoints", list(&d.Endpoints), "gRPC endpoints of the discovery service."),
+		s("discovery-dial-timeout", duration(&d.DialTimeout), "Time to connect to the discovery service."),
+		s("discovery-request-timeout", duration(&d.RequestTimeout), "Time for a request to the discovery service."),
+		s("discovery-keepalive-time", duration(&d.KeepAliveTime), "How long the connection may be silent before it is probed."),
+		s("discovery-keepalive-timeout", duration(&d.KeepAliveTimeout), "How long a probed connection may stay silent before it is closed."),
+		s("discovery-insecure-transport", boolean(&d.InsecureTransport), "Connect to the discovery service without TLS."),
+		s("discovery-insecure-skip-tls-verify", boolean(&d.InsecureSkipVerify), "Do not verify the discovery service's certificate; for tests only."),
+		s("discovery-cert", text(&d.CertFile), "Client certificate for the discovery service."),
+		s("discovery-key", text(&d.KeyFile), "Key of the client certificate for the discovery service."),
+		s("discovery-cacert", text(&d.TrustedCAFile), "CA bundle that the discovery service is verified with."),
+		s("discovery-user", text(&d.User), "User name, or name:password, for the discovery service."),
+		s("discovery-password", text(&d.Password), "Password for the discovery service."),
+		s("discovery-srv", text(&c.DiscoverySRV), "DNS domain whose SRV records name the first members."),
+		s("discovery-srv-name", text(&c.DiscoverySRVName), "Suffix of the SRV service name."),
 	}
 }
 

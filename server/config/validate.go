@@ -156,9 +156,6 @@ func checkBindURLs(us []url.URL) error {
 		if host != "localhost" && net.ParseIP(host) == nil {
 			return fmt.Errorf("expected IP in URL for binding (%s)", u.String())
 		}
-		if u.Scheme == "https" {
-			return fmt.Errorf("%s: TLS: %w", u.String(), ErrNotBuilt)
-		}
 	}
 	return nil
 }
