@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,11 @@ type Config struct {
 	// AdvertisePeer returns what other members dial in place of listenURL, for
 	// a proxy between members; may be nil.
 	AdvertisePeer func(name, listenURL string) string
+	// ClientTLS makes the client URLs https and is what the members' health is
+	// asked with; PeerTLS makes the peer URLs https. The flags that name the
+	// certificates are the caller's, in Flags or MemberFlags.
+	ClientTLS *tls.Config
+	PeerTLS   bool
 }
 
 // Cluster is a set of members that were configured together, and those that
@@ -158,11 +164,11 @@ func (c *Cluster) Close() error {
 // reserve makes a member with a name, ports and folders but no flags.
 func (c *Cluster) reserve() (*Member, error) {
 	name := c.freeName()
-	client, err := freeURL()
+	client, err := freeURL(c.cfg.ClientTLS != nil)
 	if err != nil {
 		return nil, err
 	}
-	peer, err := freeURL()
+	peer, err := freeURL(c.cfg.PeerTLS)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +178,7 @@ func (c *Cluster) reserve() (*Member, error) {
 		LogPath: filepath.Join(c.cfg.Root, name, "log"),
 		binary:  c.cfg.Binary,
 		env:     environment(c.cfg.Env),
+		tls:     c.cfg.ClientTLS,
 	}
 	if c.cfg.AdvertisePeer != nil {
 		m.AdvertisePeerURL = c.cfg.AdvertisePeer(name, peer)

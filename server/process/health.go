@@ -60,7 +60,7 @@ func (m *Member) Get(ctx context.Context, path string) (status int, body string,
 	if err != nil {
 		return 0, "", fmt.Errorf("process: get %s: %w", path, err)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: m.tls}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", fmt.Errorf("process: get %s: %w", path, err)

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ type Member struct {
 	binary           string
 	flags            []string
 	env              []string
+	tls              *tls.Config // of Get
 
 	mu  sync.Mutex
 	run *run // nil before the first Start

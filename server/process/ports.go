@@ -43,11 +43,15 @@ func FreePort() (int, error) {
 	return 0, fmt.Errorf("process: no free port between %d and %d", portMin, portMax)
 }
 
-// freeURL is FreePort as a plain HTTP URL.
-func freeURL() (string, error) {
+// freeURL is FreePort as an HTTP URL, with TLS or without.
+func freeURL(secure bool) (string, error) {
 	port, err := FreePort()
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("http://127.0.0.1:%d", port), nil
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port), nil
 }
