@@ -95,7 +95,7 @@ func requireEqualHashes(t *testing.T, c *servertest.Cluster) {
 		if m.Server == nil {
 			continue
 		}
-		hash, _, _, _, err := m.Server.Replica().Store().HashKV(0)
+		hash, _, _, _, err := m.Server.Replica().Store().HashKV(t.Context(), 0)
 		require.NoError(t, err)
 		if i == 0 {
 			first = hash

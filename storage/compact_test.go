@@ -107,7 +107,7 @@ func TestCompactCrash(t *testing.T) {
 			put(t, s, names...)
 			done := compact(t, s, s.Revision()-rng.Int64N(10))
 			index, _ := s.Applied()
-			hashes[index], _, _, _, err = s.HashKV(0)
+			hashes[index], _, _, _, err = s.HashKV(t.Context(), 0)
 			require.NoError(t, err)
 			if round%2 == 0 {
 				require.NoError(t, s.Flush())
@@ -126,7 +126,7 @@ func TestCompactCrash(t *testing.T) {
 			for range 2 { // as it was left, and when removal has ended
 				if want, ok := hashes[index]; ok {
 					images++
-					hash, _, _, _, err := s.HashKV(0)
+					hash, _, _, _, err := s.HashKV(t.Context(), 0)
 					require.NoError(t, err)
 					require.Equal(t, want, hash)
 				}

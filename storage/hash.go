@@ -11,14 +11,15 @@ import (
 
 // HashKV is etcd's hash of the keys up to a revision, 0 for the newest. It
 // returns the newest revision, the compact revision and the revision hashed
-// with it. See mvcc.Store.HashKV for what it is equal to.
-func (s *Store) HashKV(revision int64) (hash uint32, current, compact, hashRevision int64, err error) {
+// with it. It reads every version, so it ends early when ctx does. See
+// mvcc.Store.HashKV for what it is equal to.
+func (s *Store) HashKV(ctx context.Context, revision int64) (hash uint32, current, compact, hashRevision int64, err error) {
 	st, err := s.acquire()
 	if err != nil {
 		return 0, 0, 0, 0, err
 	}
 	defer st.release()
-	h, err := st.kv.HashKV(context.Background(), revision)
+	h, err := st.kv.HashKV(ctx, revision)
 	return h.Hash, h.Current, h.CompactRevision, h.Revision, err
 }
 

@@ -144,7 +144,7 @@ func (p *hashPlayer) play(t *testing.T, line string) {
 		}
 		p.compactions++
 	case "hash":
-		hash, _, compact, revision, err := p.s.HashKV(number(1))
+		hash, _, compact, revision, err := p.s.HashKV(t.Context(), number(1))
 		require.NoError(t, err, "line %d", p.line)
 		require.Equal(t, line, fmt.Sprintf("hash %d %d %d %d", number(1), hash, compact, revision), "line %d", p.line)
 		p.hashes++

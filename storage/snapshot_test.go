@@ -118,9 +118,9 @@ func TestSnapshot(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"1: c 4", "1: a 5 was 2", "2: a 5", "1: d 6"}, got)
 	for _, revision := range []int64{0, 2, 5} {
-		h1, _, _, _, err := leader.HashKV(revision)
+		h1, _, _, _, err := leader.HashKV(t.Context(), revision)
 		require.NoError(t, err)
-		h2, _, _, _, err := follower.HashKV(revision)
+		h2, _, _, _, err := follower.HashKV(t.Context(), revision)
 		require.NoError(t, err)
 		require.Equal(t, h1, h2)
 	}

@@ -95,8 +95,8 @@ func (s *maintenanceService) Hash(context.Context, *pb.HashRequest) (*pb.HashRes
 
 // HashKV hashes the history of keys up to a revision. Members that applied it
 // agree.
-func (s *maintenanceService) HashKV(_ context.Context, r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
-	hash, current, compacted, revision, err := s.replica.Store().HashKV(r.Revision)
+func (s *maintenanceService) HashKV(ctx context.Context, r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	hash, current, compacted, revision, err := s.replica.Store().HashKV(ctx, r.Revision)
 	if err != nil {
 		return nil, wire(err)
 	}
