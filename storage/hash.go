@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"time"
 
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
@@ -19,6 +20,7 @@ func (s *Store) HashKV(ctx context.Context, revision int64) (hash uint32, curren
 		return 0, 0, 0, 0, err
 	}
 	defer st.release()
+	defer observeSince(s.seconds.hashKV, time.Now())
 	h, err := st.kv.HashKV(ctx, revision)
 	return h.Hash, h.Current, h.CompactRevision, h.Revision, err
 }
@@ -27,6 +29,7 @@ func (s *Store) HashKV(ctx context.Context, revision int64) (hash uint32, curren
 var hashedTables = []schema.Table{
 	schema.TableLeases, schema.TableLeaseKeys,
 	schema.TableMembers, schema.TableRemovedMembers, schema.TableAlarms, schema.TableMeta,
+	schema.TableAuth, schema.TableAuthUsers, schema.TableAuthRoles,
 }
 
 // Hash is a checksum of the whole replicated state: members with the same
@@ -38,6 +41,7 @@ func (s *Store) Hash() (uint32, error) {
 		return 0, err
 	}
 	defer st.release()
+	defer observeSince(s.seconds.hash, time.Now())
 	kv, err := st.kv.HashKV(context.Background(), 0)
 	if err != nil {
 		return 0, err

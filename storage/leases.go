@@ -54,6 +54,10 @@ func (s *Store) Leases() []LeaseInfo {
 // LeaseExists says whether a lease is granted, as of all that the batch did.
 func (b *Batch) LeaseExists(id int64) bool { return b.leases.Exists(id) }
 
+// LeaseKeys are the keys attached to a lease in order, as of all that the
+// batch did; none when there is no such lease.
+func (b *Batch) LeaseKeys(id int64) ([][]byte, error) { return b.leases.Keys(id) }
+
 // LeaseGrant adds a lease of ttl seconds; lease.ErrExists when there is one.
 func (b *Batch) LeaseGrant(id, ttl int64) error { return b.leases.Grant(id, ttl) }
 

@@ -18,6 +18,9 @@ const (
 	TableRemovedMembers = schema.TableRemovedMembers
 	TableAlarms         = schema.TableAlarms
 	TableMeta           = schema.TableMeta
+	TableAuth           = schema.TableAuth
+	TableAuthUsers      = schema.TableAuthUsers
+	TableAuthRoles      = schema.TableAuthRoles
 )
 
 // Record is one small record.

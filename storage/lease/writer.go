@@ -48,7 +48,7 @@ func (w *Writer) Revoke(id int64) ([][]byte, error) {
 	if !w.Exists(id) {
 		return nil, ErrNotFound
 	}
-	keys, err := w.keys(id)
+	keys, err := w.Keys(id)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,8 @@ func (w *Writer) change(id int64, l *schema.Lease) {
 	w.changed[id] = l
 }
 
-// keys lists the keys of a lease as of all that the batch did.
-func (w *Writer) keys(id int64) ([][]byte, error) {
+// Keys lists the keys of a lease as of all that the batch did.
+func (w *Writer) Keys(id int64) ([][]byte, error) {
 	if !w.attached {
 		return w.t.Keys(id)
 	}

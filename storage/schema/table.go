@@ -28,8 +28,13 @@ const (
 	TableRemovedMembers Table = 0x09
 	TableAlarms         Table = 0x0a
 	TableMeta           Table = 0x0b
+	// TableAuth, TableAuthUsers and TableAuthRoles are the server's as well:
+	// whether authentication is on, and who may do what.
+	TableAuth      Table = 0x0c
+	TableAuthUsers Table = 0x0d
+	TableAuthRoles Table = 0x0e
 
-	// 0x0c to 0x0f are kept for auth, 0x10 for the v2 tree.
+	// 0x0f is kept for auth, 0x10 for the v2 tree.
 )
 
 // Keys in TableState.
@@ -70,6 +75,12 @@ func (t Table) String() string {
 		return "alarms"
 	case TableMeta:
 		return "meta"
+	case TableAuth:
+		return "auth"
+	case TableAuthUsers:
+		return "auth_users"
+	case TableAuthRoles:
+		return "auth_roles"
 	}
 	return "unknown"
 }
