@@ -14,6 +14,7 @@ import (
 	"github.com/petcd/petcd/server/api"
 	"github.com/petcd/petcd/server/compactor"
 	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/corruption"
 	"github.com/petcd/petcd/server/httpapi"
 	"github.com/petcd/petcd/server/lessor"
 	"github.com/petcd/petcd/server/replica"
@@ -33,6 +34,8 @@ type Server struct {
 	logger  *slog.Logger
 	replica *replica.Replica
 	lessor  *lessor.Lessor
+	checker *corruption.Checker
+	peers   peerPort
 	api     *api.Server
 	http    *httpapi.Handlers
 	ports   ports
@@ -68,6 +71,12 @@ func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err erro
 	if err := s.makeServices(o); err != nil {
 		return nil, errors.Join(err, s.replica.Close())
 	}
+	s.servePeers()
+	if s.cfg.FeatureGates["InitialCorruptCheck"] {
+		if err := s.checker.Initial(ctx); err != nil {
+			return nil, errors.Join(err, s.abandon())
+		}
+	}
 	s.run()
 	return s, nil
 }
@@ -79,6 +88,7 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 		RequestTimeout: s.cfg.RequestTimeout(),
 		Checkpoints:    s.cfg.FeatureGates["LeaseCheckpoint"],
 		Logger:         s.logger,
+		Registerer:     o.Registry,
 	})
 	s.replica, err = replica.Open(ctx, replica.Config{
 		Member: s.cfg, Leases: s.lessor, Logger: s.logger, Registerer: o.Registry,
@@ -88,6 +98,11 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.lessor.Bind(s.replica)
+	c := corruption.Config{Replica: s.replica, Interval: s.cfg.CorruptCheckTime, Logger: s.logger}
+	if s.cfg.FeatureGates["CompactHashCheck"] {
+		c.CompactInterval = s.cfg.CompactHashCheckTime
+	}
+	s.checker = corruption.New(c)
 	return nil
 }
 
@@ -105,11 +120,26 @@ func (s *Server) makeServices(o Options) (err error) {
 	return err
 }
 
+// servePeers serves the peer ports, for questions for this member's hash only.
+func (s *Server) servePeers() {
+	s.peers.set(paths(s.checker.PeerHandlers()))
+	for _, l := range s.ports.peer {
+		s.serveHTTP(l, &s.peers)
+	}
+}
+
+// abandon ends a member that did not get to run.
+func (s *Server) abandon() error {
+	s.cancel()
+	s.ports.close()
+	s.requests.end()
+	s.workers.Wait()
+	return s.replica.Close()
+}
+
 // run starts everything that runs.
 func (s *Server) run() {
-	for _, l := range s.ports.peer {
-		s.serveHTTP(l, s.replica.PeerHandler(s.lessor.PeerHandlers()))
-	}
+	s.peers.set(s.replica.PeerHandler(merged(s.lessor.PeerHandlers(), s.checker.PeerHandlers())))
 	for _, l := range s.ports.metrics {
 		s.serveHTTP(l, s.http.Metrics())
 	}
@@ -119,6 +149,7 @@ func (s *Server) run() {
 		}
 	})
 	s.workers.Go(func() { s.lessor.Run(s.ctx) })
+	s.workers.Go(func() { s.checker.Run(s.ctx) })
 	s.workers.Go(func() {
 		compactor.Run(s.ctx, compactable{s.replica}, compactor.Config{
 			Period: s.cfg.AutoCompactionRetention, Revisions: s.cfg.AutoCompactionRevisions, Logger: s.logger,

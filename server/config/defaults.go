@@ -88,6 +88,7 @@ func Default() Config {
 			KeepAliveTime: 2 * time.Second, KeepAliveTimeout: 6 * time.Second,
 			InsecureTransport: true,
 		},
+		CorruptCheckTime:     4 * time.Hour,
 		CompactHashCheckTime: time.Minute,
 		DowngradeCheckTime:   5 * time.Second,
 		Tracing:              Tracing{Address: "localhost:4317", ServiceName: "etcd"},

@@ -21,11 +21,12 @@ type gate struct {
 
 // gates lists etcd 3.7's gates in the order of its help text. Those that tune
 // something petcd does not have (the bbolt transaction buffer, a defragmentation
-// that blocks) are accepted and change nothing.
+// that blocks) are accepted and change nothing. The corruption checks are on,
+// unlike in etcd: package corruption paces them.
 var gates = []gate{
-	{name: "CompactHashCheck", stage: "ALPHA", later: true},
+	{name: "CompactHashCheck", enabled: true, stage: "ALPHA"},
 	{name: "FastLeaseKeepAlive", enabled: true, stage: "BETA"},
-	{name: "InitialCorruptCheck", stage: "ALPHA", later: true},
+	{name: "InitialCorruptCheck", enabled: true, stage: "ALPHA"},
 	{name: "LeaseCheckpoint", stage: "ALPHA"},
 	{name: "LeaseCheckpointPersist", stage: "ALPHA"},
 	{name: "PriorityRequest", stage: "ALPHA", later: true},
