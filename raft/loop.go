@@ -79,7 +79,8 @@ func (n *Node) loop(ctx context.Context) (err error) {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticks:
+		case at := <-ticks:
+			n.noteLateTick(at)
 			n.tick()
 		case <-n.wake:
 		}

@@ -14,6 +14,7 @@ type metrics struct {
 	committed     prometheus.Gauge
 	pending       prometheus.GaugeFunc
 	stalls        prometheus.Counter
+	lateBeats     prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, error) {
@@ -33,6 +34,8 @@ func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, erro
 			"The number of proposals that have not entered raft yet.")), pending),
 		stalls: prometheus.NewCounter(prometheus.CounterOpts(opts("log_stalls_total",
 			"The number of times an append to the log took longer than an election timeout."))),
+		lateBeats: prometheus.NewCounter(prometheus.CounterOpts(opts("heartbeat_send_failures_total",
+			"The number of heartbeats that this leader began more than one interval late: it got too little processor time."))),
 	}
 	if r == nil {
 		return m, nil
@@ -46,7 +49,7 @@ func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, erro
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.hasLeader, m.isLeader, m.leaderChanges, m.committed, m.pending, m.stalls}
+	return []prometheus.Collector{m.hasLeader, m.isLeader, m.leaderChanges, m.committed, m.pending, m.stalls, m.lateBeats}
 }
 
 // unregister takes the metrics out again, so that a member may be restarted in one process.

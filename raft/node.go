@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -42,6 +43,7 @@ type Node struct {
 	removed       bool   // by the newest configuration this member has no vote
 	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
 	stall         stall
+	lastTick      time.Time
 	pending       []proposal // taken from the queue and not yet in raft
 	earlyReads    []*raftpb.Message
 	usedInbox     []*raftpb.Message

@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"time"
+
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
@@ -41,6 +43,15 @@ func (n *Node) tick() {
 		n.raw.TickQuiesced()
 	}
 	n.publishProgress()
+}
+
+// noteLateTick counts heartbeats that come so late that followers may begin to doubt: the raft goroutine waits for nothing,
+// so the machine is short of processors.
+func (n *Node) noteLateTick(at time.Time) {
+	if n.st.State == etcdraft.StateLeader && !n.lastTick.IsZero() && at.Sub(n.lastTick) > 2*n.cfg.TickInterval {
+		n.metrics.lateBeats.Inc()
+	}
+	n.lastTick = at
 }
 
 // giveUpLeadership hands leadership to the best follower when the stall is found. If that didn't work half an election

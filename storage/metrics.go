@@ -22,8 +22,12 @@ func (s *Store) collectors() []prometheus.Collector {
 			func() float64 { return float64(s.CompactRevision()) }),
 		gauge("etcd_debugging_mvcc_keys_total", "Number of live keys.",
 			func() float64 { return float64(s.Keys()) }),
+		gauge("etcd_mvcc_db_open_read_transactions", "Reads, hashes and snapshots that hold the state open now.",
+			func() float64 { return float64(s.state.Load().readers()) }),
+		gauge("etcd_debugging_mvcc_db_total_size_in_bytes", "Bytes the state takes on disk.",
+			func() float64 { total, _ := s.Size(); return float64(total) }),
 	}
-	return slices.Concat(own, s.ops.collectors(), s.hub.Collectors(), s.compaction.Collectors())
+	return slices.Concat(own, s.ops.collectors(), s.seconds.collectors(), s.hub.Collectors(), s.compaction.Collectors())
 }
 
 // register adds the metrics. A name that is taken is logged: metrics are no
@@ -72,9 +76,15 @@ func newOpCounters() opCounters {
 	}
 }
 
-// collectors lists the counters.
+// collectors lists the counters, and those of them that had another name up to etcd 3.4 under that name too.
 func (c opCounters) collectors() []prometheus.Collector {
-	return []prometheus.Collector{c.ranges, c.puts, c.deletes, c.txns, c.putBytes}
+	return []prometheus.Collector{
+		c.ranges, c.puts, c.deletes, c.txns, c.putBytes,
+		formerName("etcd_debugging_mvcc_range_total", "Number of ranges seen by this member.", c.ranges),
+		formerName("etcd_debugging_mvcc_put_total", "Number of puts seen by this member.", c.puts),
+		formerName("etcd_debugging_mvcc_delete_total", "Number of deletes seen by this member.", c.deletes),
+		formerName("etcd_debugging_mvcc_txn_total", "Number of transactions of several operations seen by this member.", c.txns),
+	}
 }
 
 // add counts the operations of one Tx.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/mvcc"
@@ -22,6 +23,7 @@ type Snapshot struct {
 
 	s       *Store
 	dir     string
+	taken   time.Time
 	archive *snapshot.Archive
 }
 
@@ -36,7 +38,7 @@ func (s *Store) Snapshot() (_ *Snapshot, err error) {
 	if err := st.db.Flush(); err != nil {
 		return nil, err
 	}
-	sn := &Snapshot{s: s, dir: s.o.FS.PathJoin(s.dir, s.folders.next(schema.CheckpointPrefix))}
+	sn := &Snapshot{s: s, taken: time.Now(), dir: s.o.FS.PathJoin(s.dir, s.folders.next(schema.CheckpointPrefix))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, sn.Close())
@@ -89,6 +91,7 @@ func (sn *Snapshot) WriteTo(w io.Writer) (int64, error) { return sn.archive.Writ
 
 // Close removes the snapshot.
 func (sn *Snapshot) Close() error {
+	observeSince(sn.s.seconds.snapshot, sn.taken)
 	if err := sn.s.o.FS.RemoveAll(sn.dir); err != nil {
 		return fmt.Errorf("storage: remove checkpoint: %w", err)
 	}
@@ -99,10 +102,12 @@ func (sn *Snapshot) Close() error {
 // error the state in it is durable under the returned name, for
 // InstallSnapshot; a restart forgets it. Otherwise nothing is left.
 func (s *Store) StageSnapshot(r io.Reader) (name string, err error) {
+	began := time.Now()
 	name = s.folders.next(schema.StagePrefix)
 	if _, err := snapshot.Unpack(r, s.o.FS, s.dir, name); err != nil {
 		return "", fmt.Errorf("storage: stage snapshot: %w", err)
 	}
+	observeSince(s.seconds.stage, began)
 	return name, nil
 }
 

@@ -79,6 +79,14 @@ func (st *state) retain() bool {
 	}
 }
 
+// readers is how many references there are beside the Store's own; none to no state.
+func (st *state) readers() int64 {
+	if st == nil {
+		return 0
+	}
+	return max(st.refs.Load()-1, 0)
+}
+
 // release gives a reference back. The last one closes the engine.
 func (st *state) release() {
 	if st.refs.Add(-1) == 0 {

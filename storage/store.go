@@ -21,6 +21,7 @@ type Store struct {
 	metrics []prometheus.Collector
 
 	ops        opCounters
+	seconds    durations
 	hub        *watch.Hub
 	compaction *mvcc.CompactionMetrics
 	folders    folderNames
@@ -65,7 +66,7 @@ func open(dir string, o Options) (*Store, error) {
 		st.release()
 		return nil, errors.Join(err, st.err)
 	}
-	s := &Store{dir: dir, o: o, ops: newOpCounters(), compaction: mvcc.NewCompactionMetrics()}
+	s := &Store{dir: dir, o: o, ops: newOpCounters(), seconds: newDurations(), compaction: mvcc.NewCompactionMetrics()}
 	if err := s.startCompactor(st); err != nil {
 		st.release()
 		return nil, errors.Join(err, st.err)

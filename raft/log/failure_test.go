@@ -62,7 +62,7 @@ func TestFsyncsAreCounted(t *testing.T) {
 		case "etcd_disk_wal_fsync_duration_seconds":
 			syncs = f.GetMetric()[0].GetHistogram().GetSampleCount()
 		case "etcd_disk_wal_write_bytes_total":
-			bytes = f.GetMetric()[0].GetCounter().GetValue()
+			bytes = f.GetMetric()[0].GetGauge().GetValue()
 		}
 	}
 	require.EqualValues(t, 2, syncs)

@@ -75,13 +75,15 @@ func (s *store) write(b *pebble.Batch, sync bool) (err error) {
 			err = s.fail.set(fmt.Errorf("write: %v", r))
 		}
 	}()
-	size := b.Len()
+	size, began := b.Len(), time.Now()
 	if !sync {
 		err = s.db.Apply(b, pebble.NoSync)
+		s.m.writeSeconds.Observe(time.Since(began).Seconds())
 	} else {
-		began := time.Now()
 		// Apply would hand a failed sync to Fatalf and return nil; waiting for the sync ourselves returns it.
-		if err = s.db.ApplyNoSyncWait(b, pebble.Sync); err == nil {
+		err = s.db.ApplyNoSyncWait(b, pebble.Sync)
+		s.m.writeSeconds.Observe(time.Since(began).Seconds())
+		if err == nil {
 			err = b.SyncWait()
 		}
 		s.m.fsyncSeconds.Observe(time.Since(began).Seconds())

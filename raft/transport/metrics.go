@@ -6,6 +6,7 @@ import (
 
 // metrics have etcd's names, labels and buckets.
 type metrics struct {
+	knownPeers        *prometheus.GaugeVec
 	activePeers       *prometheus.GaugeVec
 	disconnectedPeers *prometheus.CounterVec
 	sentBytes         *prometheus.CounterVec
@@ -47,6 +48,7 @@ func histogramVec(name, help string, lowest float64, count int, label string) *p
 // stays what it is: the transport works without being measured.
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
+		knownPeers:        gaugeVec("known_peers", "The current number of known peers.", "Local", "Remote"),
 		activePeers:       gaugeVec("active_peers", "The current number of active peer connections.", "Local", "Remote"),
 		disconnectedPeers: counterVec("disconnected_peers_total", "The total number of disconnected peers.", "Local", "Remote"),
 		sentBytes:         counterVec("peer_sent_bytes_total", "The total number of bytes sent to peers.", "To"),
@@ -73,7 +75,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	s, v := m.snapshotsSent, m.snapshotsReceived
 	for _, c := range []prometheus.Collector{
-		m.activePeers, m.disconnectedPeers, m.sentBytes, m.receivedBytes, m.sentFailures, m.receivedFailures, m.roundTrip,
+		m.knownPeers, m.activePeers, m.disconnectedPeers, m.sentBytes, m.receivedBytes, m.sentFailures, m.receivedFailures, m.roundTrip,
 		s.success, s.failures, s.inflight, s.seconds, v.success, v.failures, v.inflight, v.seconds,
 	} {
 		_ = r.Register(c)

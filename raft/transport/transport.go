@@ -85,6 +85,7 @@ func (t *Transport) AddPeer(id uint64, urls []string) {
 			old.close()
 		}
 		t.peers[id] = newPeer(t, id, urls, false)
+		t.metrics.knownPeers.WithLabelValues(hexID(t.cfg.ID), hexID(id)).Set(1)
 		t.lg.Info("added remote peer", "remote_peer_id", hexID(id), "remote_peer_urls", urls)
 	}
 }
@@ -122,6 +123,7 @@ func (t *Transport) RemovePeer(id uint64) {
 	if p := t.peers[id]; p != nil {
 		p.close()
 		delete(t.peers, id)
+		t.metrics.knownPeers.WithLabelValues(hexID(t.cfg.ID), hexID(id)).Set(0)
 		t.lg.Info("removed remote peer", "remote_peer_id", hexID(id))
 	}
 }

@@ -77,6 +77,7 @@ func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 			e.remaining = 0
 			l.start(e, 0)
 			l.mu.Unlock()
+			l.metrics.renewed.Inc()
 			if checkpointed {
 				// Otherwise the next leader would count from the old checkpoint.
 				l.proposeCheckpoint(ctx, []*pb.LeaseCheckpoint{{ID: id}})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/petcd/petcd/server/apply"
@@ -33,6 +34,8 @@ type Config struct {
 	Checkpoints bool
 	// Logger receives the lessor's messages; nil discards them.
 	Logger *slog.Logger
+	// Registerer receives the metrics; nil keeps them private.
+	Registerer prometheus.Registerer
 }
 
 // Lessor counts leases' time while this member leads, and asks the leader while it does not. It is the replica's
@@ -40,6 +43,7 @@ type Config struct {
 type Lessor struct {
 	cfg     Config
 	replica Replica
+	metrics *metrics
 	wake    chan struct{} // the soonest expiry may have changed
 
 	mu      sync.Mutex
@@ -53,7 +57,7 @@ func New(c Config) *Lessor {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Lessor{cfg: c, wake: make(chan struct{}, 1), leases: map[int64]*lease{}}
+	return &Lessor{cfg: c, metrics: newMetrics(c.Registerer), wake: make(chan struct{}, 1), leases: map[int64]*lease{}}
 }
 
 // Bind gives the lessor its replica, whose observer it is, and reads the leases of the state. It comes before Run, and
@@ -71,6 +75,8 @@ func seconds(n int64) time.Duration {
 
 // Granted adds a lease. A leader begins to count its time.
 func (l *Lessor) Granted(id, ttl int64) {
+	l.metrics.granted.Inc()
+	l.metrics.ttl.Observe(float64(ttl))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.add(id, ttl, 0)
@@ -107,6 +113,7 @@ func (l *Lessor) signal() {
 
 // Revoked removes a lease.
 func (l *Lessor) Revoked(id int64) {
+	l.metrics.revoked.Inc()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.leases[id]; e != nil {

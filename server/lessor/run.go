@@ -148,6 +148,9 @@ func (l *Lessor) revokeOne(ctx context.Context, e *lease) bool {
 	if errors.Is(res.Err, apply.ErrLeaseNotFound) {
 		return true
 	}
+	if res.Err == nil {
+		l.metrics.expired.Inc()
+	}
 	return res.Err == nil
 }
 
