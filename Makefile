@@ -77,6 +77,10 @@ bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/
 bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real etcd: start-up, memory, counts.
 	@$(BIN)/bench bigstore
 
+.PHONY: generate
+generate: ## Generates the Go code of our .proto files; needs protoc.
+	@.ci/generate
+
 .PHONY: release
 release: ## Writes dist/etcd-<version>-linux-{amd64,arm64}.tar.gz with etcd and etcdctl, and their checksums.
 	@.ci/release $(VERSION)

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/recipes"
 )
 
 // requestOverhead is what a message may be larger than the largest request, for
@@ -83,12 +84,16 @@ func New(o Options) (*Server, error) {
 		interval:  c.ElectionTimeout,
 	}
 	s.grpc = grpc.NewServer(s.options(&c)...)
-	pb.RegisterKVServer(s.grpc, &kvService{Server: s})
-	pb.RegisterWatchServer(s.grpc, &watchService{Server: s})
-	pb.RegisterLeaseServer(s.grpc, &leaseService{Server: s})
+	services := recipes.NewChannel()
+	for _, r := range []grpc.ServiceRegistrar{s.grpc, services} {
+		pb.RegisterKVServer(r, &kvService{Server: s})
+		pb.RegisterWatchServer(r, &watchService{Server: s})
+		pb.RegisterLeaseServer(r, &leaseService{Server: s})
+	}
 	pb.RegisterClusterServer(s.grpc, &clusterService{Server: s})
 	pb.RegisterAuthServer(s.grpc, &authService{Server: s})
 	pb.RegisterMaintenanceServer(s.grpc, &maintenanceService{Server: s})
+	recipes.Register(s.grpc, services)
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	m.addServices(s.grpc.GetServiceInfo())
