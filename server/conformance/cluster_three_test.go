@@ -196,7 +196,10 @@ func clusterThreeCases(s *suite) {
 		short, cancel := context.WithTimeout(e.ctx, time.Second)
 		defer cancel()
 		_, err = lone.kv.Put(short, &pb.PutRequest{Key: e.key("a")})
-		require.Contains(t, []codes.Code{codes.Unavailable, codes.DeadlineExceeded}, status.Code(err))
+		// A proposal that reaches Raft in the moment an election begins is dropped; etcd 3.4 hands that out as it is.
+		if status.Code(err) != codes.Unknown || status.Convert(err).Message() != "raft proposal dropped" {
+			require.Contains(t, []codes.Code{codes.Unavailable, codes.DeadlineExceeded}, status.Code(err), err)
+		}
 
 		require.NoError(t, e.cluster.Member(1).Start())
 		require.NoError(t, e.cluster.Member(2).Start())
