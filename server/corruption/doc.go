@@ -1,8 +1,8 @@
 // Package corruption finds members whose keys differ from the others', by comparing hashes of all of them: before a member
 // serves, at intervals, and after each compaction.
 //
-// It refuses to repair: what differs is named by the CORRUPT alarm, which stops reads and writes on every member until an
-// operator has replaced the member and disarmed the alarm.
+// It refuses to repair: what differs is named by the CORRUPT alarm, which stops writes on every member until an operator
+// has replaced the member and disarmed the alarm.
 //
 // Read first: [Checker], then its Run.
 //
