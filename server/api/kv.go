@@ -39,7 +39,10 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 			return nil, err
 		}
 	}
-	return apply.Range(ctx, s.replica.Store(), r)
+	start := time.Now()
+	resp, err := apply.Range(ctx, s.replica.Store(), r)
+	s.metrics.ranges.observe(start, err)
+	return resp, err
 }
 
 // Put writes one key.

@@ -52,6 +52,15 @@ func newRequestLatencies(v *prometheus.HistogramVec) requestLatencies {
 	}
 }
 
+// newRangeSeconds is etcd's histogram of reading alone.
+func newRangeSeconds() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "etcd_server_range_duration_seconds",
+		Help:    "Time to read a range from the state, without the wait for a linearizable read's barrier.",
+		Buckets: prometheus.ExponentialBuckets(0.0001, 2, 20),
+	}, []string{"success"})
+}
+
 // newDefragmentMetrics are etcd's metrics of defragmentations.
 func newDefragmentMetrics() (prometheus.Histogram, prometheus.Gauge) {
 	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{

@@ -54,6 +54,8 @@ type metrics struct {
 	started, handled, msgReceived, msgSent  *prometheus.CounterVec
 	seconds                                 *prometheus.HistogramVec
 	requests                                requestLatencies
+	ranges                                  latency
+	watches                                 watchTimes
 	defragments                             prometheus.Histogram
 	defragmenting                           prometheus.Gauge
 }
@@ -86,8 +88,12 @@ func newMetrics(reg prometheus.Registerer, extensive bool) (*metrics, error) {
 	}
 	latencies := newLatencyVec()
 	m.requests = newRequestLatencies(latencies)
+	ranges := newRangeSeconds()
+	m.ranges = latency{ok: ranges.WithLabelValues("true"), failed: ranges.WithLabelValues("false")}
+	m.watches = newWatchTimes()
 	m.defragments, m.defragmenting = newDefragmentMetrics()
-	all := []prometheus.Collector{latencies, m.defragments, m.defragmenting, m.started, m.handled, m.msgReceived, m.msgSent, m.sentBytes, m.receivedBytes, failures, clients}
+	all := []prometheus.Collector{latencies, ranges, m.defragments, m.defragmenting, m.started, m.handled, m.msgReceived, m.msgSent, m.sentBytes, m.receivedBytes, failures, clients}
+	all = append(all, m.watches.collectors()...)
 	if extensive {
 		m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "grpc_server_handling_seconds",

@@ -51,6 +51,8 @@ type Options struct {
 type Handlers struct {
 	o      Options
 	health *health
+	// metrics answers /metrics; nil when there is nothing to show.
+	metrics http.Handler
 }
 
 // New registers the health counters and prepares the handlers.
@@ -64,7 +66,7 @@ func New(o Options) (*Handlers, error) {
 			return nil, err
 		}
 	}
-	return &Handlers{o: o, health: h}, nil
+	return &Handlers{o: o, health: h, metrics: metricsHandler(o)}, nil
 }
 
 // Client is the handler of the client port: everything, with the headers that
@@ -89,10 +91,22 @@ func (h *Handlers) Metrics() http.Handler {
 	return mux
 }
 
+// metricsHandler shows the metrics, and counts how often it was asked to.
+func metricsHandler(o Options) http.Handler {
+	if o.Gatherer == nil {
+		return nil
+	}
+	show := promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{})
+	if o.Registerer == nil {
+		return show
+	}
+	return promhttp.InstrumentMetricHandler(o.Registerer, show)
+}
+
 // installMetrics adds /metrics if there is something to show.
 func (h *Handlers) installMetrics(mux *http.ServeMux) {
-	if h.o.Gatherer != nil {
-		mux.Handle("/metrics", promhttp.HandlerFor(h.o.Gatherer, promhttp.HandlerOpts{}))
+	if h.metrics != nil {
+		mux.Handle("/metrics", h.metrics)
 	}
 }
 

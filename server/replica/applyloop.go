@@ -128,10 +128,12 @@ func (l *applyLoop) normal(b *storage.Batch, e *raftpb.Entry) error {
 	if req.ID != 0 {
 		id = req.ID
 	}
+	began := time.Now()
 	res, err := l.r.applier.Apply(b, req, l.r.waiters.waiting(id))
 	if err != nil {
 		return err
 	}
+	l.r.metrics.applySeconds.observe(req, res.Err, time.Since(began))
 	l.noteLease(b, req, res.Err)
 	l.answers = append(l.answers, pendingAnswer{id, answer{result: res}})
 	return nil

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/petcd/petcd/server/membership"
 )
@@ -19,6 +20,8 @@ type metrics struct {
 	promoteFailed                  *prometheus.CounterVec
 	slowApplies                    prometheus.Counter
 	commitSeconds                  prometheus.Histogram
+	applySeconds                   *applyTimes
+	installing                     prometheus.Gauge
 }
 
 func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
@@ -41,8 +44,13 @@ func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
 	}
 	register(reg, m.promoteFailed)
 	m.commitSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "etcd", Subsystem: "disk", Name: "backend_commit_duration_seconds",
-		Help: "The latency distributions of commit called by backend.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})
+		Help: "Time to commit a batch of applied entries to the state. It is not synced: the log is what is durable.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})
 	register(reg, m.commitSeconds)
+	m.applySeconds = newApplyTimes(reg)
+	m.installing = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "server", Name: "snapshot_apply_in_progress_total",
+		Help: "1 if the server is applying the incoming snapshot. 0 if none."})
+	register(reg, m.installing)
+	register(reg, alarmsRaised{r})
 	gauge("is_learner", "Whether or not this member is a learner. 1 if is, 0 otherwise.", func() float64 { return truth(r.cluster.IsLocalLearner()) })
 	gauge("proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(m.pending.Load()) })
 	gauge("quota_backend_bytes", "Current backend storage quota size in bytes.", func() float64 { return float64(r.quota.max) })
@@ -84,5 +92,21 @@ func (v clusterVersion) Collect(ch chan<- prometheus.Metric) {
 	if version := v.c.Version(); version != nil {
 		text := strconv.FormatInt(version.Major, 10) + "." + strconv.FormatInt(version.Minor, 10)
 		ch <- prometheus.MustNewConstMetric(clusterVersionDesc, prometheus.GaugeValue, 1, text)
+	}
+}
+
+// alarmsRaised is the gauge etcd_debugging_server_alarms: 1 for every alarm that is raised.
+type alarmsRaised struct{ r *Replica }
+
+var alarmsRaisedDesc = prometheus.NewDesc("etcd_debugging_server_alarms", "Alarms that are raised, by member and kind: 1 for each.",
+	[]string{"server_id", "alarm_type"}, nil)
+
+// Describe is prometheus.Collector's.
+func (alarmsRaised) Describe(ch chan<- *prometheus.Desc) { ch <- alarmsRaisedDesc }
+
+// Collect is prometheus.Collector's.
+func (a alarmsRaised) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range a.r.Alarms(pb.AlarmType_NONE) {
+		ch <- prometheus.MustNewConstMetric(alarmsRaisedDesc, prometheus.GaugeValue, 1, membership.IDString(m.GetMemberID()), m.GetAlarm().String())
 	}
 }

@@ -81,6 +81,8 @@ func (l *applyLoop) SnapshotMetadata() (*raftpb.SnapshotMetadata, error) {
 // InstallSnapshot replaces the state by one that was staged, and everything that is derived from it.
 func (l *applyLoop) InstallSnapshot(snap *raftpb.Snapshot) error {
 	r, meta := l.r, snap.GetMetadata()
+	r.metrics.installing.Set(1)
+	defer r.metrics.installing.Set(0)
 	r.logger.Info("applying snapshot", "current_applied_index", r.applied.index.Load(), "snapshot_index", meta.GetIndex(), "snapshot_term", meta.GetTerm())
 	if err := r.dir.beginInstall(meta.GetIndex()); err != nil {
 		return err
