@@ -33,7 +33,12 @@ func (s *Store) Record(t Table, key []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer st.release()
-	v, err := st.db.Get([]byte{}, schema.AppendRecordKey(nil, t, key))
+	return record(st.db, t, key)
+}
+
+// record is Store.Record of an open engine.
+func record(db *engine.DB, t Table, key []byte) ([]byte, error) {
+	v, err := db.Get([]byte{}, schema.AppendRecordKey(nil, t, key))
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil, nil
 	}
@@ -41,14 +46,19 @@ func (s *Store) Record(t Table, key []byte) ([]byte, error) {
 }
 
 // Records returns a table's small records by key.
-func (s *Store) Records(t Table) (records []Record, err error) {
+func (s *Store) Records(t Table) ([]Record, error) {
 	st, err := s.acquire()
 	if err != nil {
 		return nil, err
 	}
 	defer st.release()
+	return records(st.db, t)
+}
+
+// records is Store.Records of an open engine.
+func records(db *engine.DB, t Table) (found []Record, err error) {
 	lower, upper := schema.TableBounds(t)
-	it, err := st.db.NewIter(engine.IterOptions{Lower: lower, Upper: upper})
+	it, err := db.NewIter(engine.IterOptions{Lower: lower, Upper: upper})
 	if err != nil {
 		return nil, err
 	}
@@ -62,9 +72,9 @@ func (s *Store) Records(t Table) (records []Record, err error) {
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, Record{Key: slices.Clone(key), Value: slices.Clone(value)})
+		found = append(found, Record{Key: slices.Clone(key), Value: slices.Clone(value)})
 	}
-	return records, it.Err()
+	return found, it.Err()
 }
 
 // SetRecord writes a small record.

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Status is what an archive holds.
@@ -25,15 +28,38 @@ func Inspect(r io.Reader) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	digest := whole.Sum(nil)
+	rest, err := end(r, whole.Sum(nil))
+	if err != nil {
+		return Status{}, err
+	}
+	return Status{Header: h, Hash: binary.BigEndian.Uint32(sum[:]), Size: c.n + rest}, nil
+}
+
+// UnpackFile is Unpack of a saved file, which must hold nothing but an archive
+// and the SHA-256 of it that a server appends.
+func UnpackFile(r io.Reader, fs vfs.FS, parent, name string) (Header, error) {
+	whole := sha256.New()
+	h, err := Unpack(io.TeeReader(r, whole), fs, parent, name)
+	if err != nil {
+		return Header{}, err
+	}
+	if _, err := end(r, whole.Sum(nil)); err != nil {
+		return Header{}, errors.Join(err, fs.RemoveAll(fs.PathJoin(parent, name)))
+	}
+	return h, nil
+}
+
+// end reads what follows an archive: nothing, or its digest. It returns the
+// length.
+func end(r io.Reader, digest []byte) (int64, error) {
 	rest, err := io.ReadAll(io.LimitReader(r, sha256.Size+1))
 	switch {
 	case err != nil:
-		return Status{}, err
+		return 0, err
 	case len(rest) > 0 && !bytes.Equal(rest, digest):
-		return Status{}, fmt.Errorf("%w: what follows the archive is not its checksum", ErrCorrupt)
+		return 0, fmt.Errorf("%w: what follows the archive is not its checksum", ErrCorrupt)
 	}
-	return Status{Header: h, Hash: binary.BigEndian.Uint32(sum[:]), Size: c.n + int64(len(rest))}, nil
+	return int64(len(rest)), nil
 }
 
 // discard is the sink of who only wants to know.
