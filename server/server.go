@@ -38,6 +38,7 @@ type Server struct {
 	peers   peerPort
 	api     *api.Server
 	http    *httpapi.Handlers
+	gateway gateway
 	ports   ports
 	// What the ports serve over plain HTTP uses the replica, so its end comes before the replica is closed.
 	requests requests
@@ -112,10 +113,15 @@ func (s *Server) makeServices(o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	gateway, err := s.gateway.open(s)
+	if err != nil {
+		return err
+	}
 	s.http, err = httpapi.New(httpapi.Options{
 		Member: httpapi.ReplicaMember{Replica: s.replica}, Logger: s.logger,
 		Gatherer: o.Registry, Registerer: o.Registry,
 		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof, FeatureGates: s.cfg.FeatureGates,
+		Gateway: gateway, CORS: s.cfg.CORS, HostWhitelist: s.cfg.HostWhitelist,
 	})
 	return err
 }
@@ -221,6 +227,7 @@ func (s *Server) halt(drain context.Context) {
 	s.api.Stop(drain)
 	s.cancel()
 	s.ports.close()
+	s.gateway.close()
 	s.requests.end()
 	s.workers.Wait()
 }
@@ -233,6 +240,7 @@ func (s *Server) serveClients() {
 		return
 	}
 	s.logger.Info("ready to serve client requests")
+	s.gateway.serve(s)
 	traffic := "grpc+http"
 	if len(s.ports.clientHTTP) > 0 {
 		traffic = "grpc" // HTTP has ports of its own

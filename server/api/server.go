@@ -112,7 +112,7 @@ func (s *Server) options(c *config.Config) []grpc.ServerOption {
 			sent:     s.metrics.sentBytes,
 			received: s.metrics.receivedBytes,
 		}),
-		grpc.MaxRecvMsgSize(s.requestBytesMax + requestOverhead),
+		grpc.MaxRecvMsgSize(s.MaxMessageBytes()),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxConcurrentStreams(c.MaxConcurrentStreams),
 		grpc.NumStreamWorkers(streamWorkers),
@@ -127,6 +127,10 @@ func (s *Server) options(c *config.Config) []grpc.ServerOption {
 	}
 	return opts
 }
+
+// MaxMessageBytes is the largest message that is received: larger than the
+// largest request, which is refused by a check that says so.
+func (s *Server) MaxMessageBytes() int { return s.requestBytesMax + requestOverhead }
 
 // Serve answers the connections of l until Stop. It returns nil after Stop.
 func (s *Server) Serve(l net.Listener) error {

@@ -45,6 +45,14 @@ type Options struct {
 	RequestTimeout time.Duration
 	EnablePprof    bool
 	FeatureGates   config.FeatureGates // shown in the metrics
+
+	// Gateway serves /v3/; nil when it is switched off.
+	Gateway http.Handler
+	// CORS and HostWhitelist are what the flags of these names allow.
+	CORS, HostWhitelist []string
+	// CertificateUser reports whether authentication is on and takes users from
+	// clients' certificates; nil means that it never does.
+	CertificateUser func() bool
 }
 
 // Handlers makes the handlers of a member's ports.
@@ -69,8 +77,8 @@ func New(o Options) (*Handlers, error) {
 	return &Handlers{o: o, health: h, metrics: metricsHandler(o)}, nil
 }
 
-// Client is the handler of the client port: everything, with the headers that
-// let browsers' scripts from any origin read it.
+// Client is the handler of the client port: everything, behind the access
+// control.
 func (h *Handlers) Client() http.Handler {
 	mux := http.NewServeMux()
 	h.health.install(mux)
@@ -80,7 +88,14 @@ func (h *Handlers) Client() http.Handler {
 	if h.o.EnablePprof {
 		installPprof(mux)
 	}
-	return anyOrigin(mux)
+	if h.o.Gateway != nil {
+		mux.Handle("/v3/", h.o.Gateway)
+	}
+	a := &access{next: mux, hosts: newAllowList(h.o.HostWhitelist), origins: newAllowList(h.o.CORS), certificateUser: h.o.CertificateUser, logger: h.o.Logger}
+	if h.o.Gateway == nil || a.certificateUser == nil {
+		a.certificateUser = func() bool { return false }
+	}
+	return a
 }
 
 // Metrics is the handler of the ports of --listen-metrics-urls.
@@ -146,20 +161,4 @@ func getOnly(next http.HandlerFunc) http.HandlerFunc {
 		}
 		next(w, r)
 	}
-}
-
-// anyOrigin adds the headers of cross-origin requests, and answers the
-// question whether one may be made.
-func anyOrigin(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE")
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Allow-Headers", "accept, content-type, authorization")
-		if r.Method == http.MethodOptions {
-			w.WriteHeader(http.StatusOK)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.etcd.io/etcd/api/v3/etcdserverpb/gw"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/petcd/petcd/server/recipes/v3electionpb"
+	"github.com/petcd/petcd/server/recipes/v3lockpb"
+)
+
+// jsonPerByte is how many bytes of JSON may stand for one byte of a request:
+// base64 makes a third more of a value, field names more of small numbers.
+const jsonPerByte = 4
+
+// errBodyTooLarge ends the reading of one JSON value.
+var errBodyTooLarge = errors.New("request body is too large")
+
+// GatewayOptions are what the JSON gateway is made of.
+type GatewayOptions struct {
+	// Conn leads to the member's own gRPC services. It must carry no
+	// certificate: the user of a call by the gateway is whom the Authorization
+	// header names, or nobody (CVE-2018-16886).
+	Conn *grpc.ClientConn
+	// MaxMessageBytes is the largest message that the services take.
+	MaxMessageBytes int
+	Logger          *slog.Logger
+}
+
+// NewGateway makes the handler of /v3/: every RPC but RangeStream as a POST
+// with JSON, streams as lines of JSON or as messages of a websocket.
+//
+// The handlers and the rules of JSON are grpc-gateway's with etcd's settings,
+// so fields, numbers, errors and status codes are etcd's.
+func NewGateway(ctx context.Context, o GatewayOptions) (http.Handler, error) {
+	bodyMax := int64(o.MaxMessageBytes) * jsonPerByte
+	mux := runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, &boundedMarshaler{
+		HTTPBodyMarshaler: &runtime.HTTPBodyMarshaler{Marshaler: &runtime.JSONPb{
+			MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true},
+			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true},
+		}},
+		max: bodyMax,
+	}))
+	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
+		gw.RegisterKVHandler, gw.RegisterWatchHandler, gw.RegisterLeaseHandler, gw.RegisterClusterHandler,
+		gw.RegisterMaintenanceHandler, gw.RegisterAuthHandler, v3lockpb.RegisterLockHandler, v3electionpb.RegisterElectionHandler,
+	} {
+		if err := register(ctx, mux, o.Conn); err != nil {
+			return nil, fmt.Errorf("httpapi: register gateway: %w", err)
+		}
+	}
+	return &websockets{next: mux, messageMax: bodyMax, logger: o.Logger}, nil
+}
+
+// boundedMarshaler is grpc-gateway's, but that one JSON value in a request may
+// not be larger than max: the value is in memory before it is looked at. A
+// stream's body has any number of values, so the body itself is not bounded.
+type boundedMarshaler struct {
+	*runtime.HTTPBodyMarshaler
+	max int64
+}
+
+// NewDecoder decodes the values of one request's body.
+func (m *boundedMarshaler) NewDecoder(r io.Reader) runtime.Decoder {
+	b := &boundedReader{r: r}
+	d := m.HTTPBodyMarshaler.NewDecoder(b)
+	return runtime.DecoderFunc(func(v any) error {
+		b.left = m.max
+		return d.Decode(v)
+	})
+}
+
+// boundedReader refuses to read beyond an allowance.
+type boundedReader struct {
+	r    io.Reader
+	left int64
+}
+
+// Read reads as much as is allowed.
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errBodyTooLarge
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
