@@ -60,18 +60,28 @@ func (a *alarms) load(r membership.Reader) error {
 	}
 	var loaded []*pb.AlarmMember
 	for _, rec := range records {
-		if len(rec.Key) != 12 {
-			return fmt.Errorf("%w: alarm %x", membership.ErrCorrupt, rec.Key)
+		m, err := DecodeAlarmKey(rec.Key)
+		if err != nil {
+			return err
 		}
-		kind, id := binary.BigEndian.Uint32(rec.Key), binary.BigEndian.Uint64(rec.Key[4:])
-		loaded = append(loaded, &pb.AlarmMember{MemberID: id, Alarm: pb.AlarmType(kind)})
+		loaded = append(loaded, m)
 	}
 	a.raised.Store(&loaded) // keys are in the order of find
 	return nil
 }
 
-// alarmKey is an alarm's key: type, then member, so that a scan is in the order of find.
-func alarmKey(m *pb.AlarmMember) []byte {
+// DecodeAlarmKey is the alarm that a record of storage.TableAlarms stands for.
+func DecodeAlarmKey(key []byte) (*pb.AlarmMember, error) {
+	if len(key) != 12 {
+		return nil, fmt.Errorf("%w: alarm %x", membership.ErrCorrupt, key)
+	}
+	kind, id := binary.BigEndian.Uint32(key), binary.BigEndian.Uint64(key[4:])
+	return &pb.AlarmMember{MemberID: id, Alarm: pb.AlarmType(kind)}, nil
+}
+
+// AlarmKey is an alarm's key in storage.TableAlarms, whose value is empty: type, then member, so that a scan is in the order
+// of find.
+func AlarmKey(m *pb.AlarmMember) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(m.Alarm)), m.MemberID)
 }
 
@@ -90,7 +100,7 @@ func (a *Applier) alarm(b *storage.Batch, req *pb.AlarmRequest) *Result {
 		}
 		resp.Alarms = []*pb.AlarmMember{m}
 		if !raised {
-			if err := b.SetRecord(storage.TableAlarms, alarmKey(m), []byte{}); err != nil {
+			if err := b.SetRecord(storage.TableAlarms, AlarmKey(m), []byte{}); err != nil {
 				return &Result{Err: err}
 			}
 			all = slices.Insert(slices.Clone(all), i, m)
@@ -99,7 +109,7 @@ func (a *Applier) alarm(b *storage.Batch, req *pb.AlarmRequest) *Result {
 	case pb.AlarmRequest_DEACTIVATE:
 		if raised {
 			resp.Alarms = []*pb.AlarmMember{m}
-			if err := b.DeleteRecord(storage.TableAlarms, alarmKey(m)); err != nil {
+			if err := b.DeleteRecord(storage.TableAlarms, AlarmKey(m)); err != nil {
 				return &Result{Err: err}
 			}
 			all = slices.Delete(slices.Clone(all), i, i+1)
