@@ -275,7 +275,8 @@ func batch(ps []proposal) (taken int, entries []*raftpb.Entry) {
 	return taken, entries
 }
 
-// handleReady carries out what the library wants: messages leave first, then log and state machine get their work.
+// handleReady carries out what the library wants: messages leave first, then log and state machine get their work. The view
+// is published before the messages: who learns of a commit from a follower finds it in the leader's view.
 func (n *Node) handleReady() {
 	if !n.raw.HasReady() {
 		n.publish()
@@ -294,17 +295,17 @@ func (n *Node) handleReady() {
 			out = append(out, m)
 		}
 	}
+	n.noteReady(&rd, toApply)
+	n.publish()
 	if len(out) > 0 {
 		n.cfg.Send(out)
 	}
 	if toLog != nil {
 		n.appends.put(toLog)
 	}
-	n.noteReady(&rd, toApply)
 	if toApply != nil {
 		n.applies.put(applyItem{entries: toApply})
 	}
-	n.publish()
 	for _, state := range rd.ReadStates {
 		n.reads.answer(state)
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -148,4 +149,63 @@ func TestIsolatedLeaderEndsNoLease(t *testing.T) {
 	c.Leader()
 	_, err = client.KeepAliveOnce(c.Context(), lease.ID)
 	require.NoError(t, err, "the old leader's revocation must not have come through")
+}
+
+func TestCutOffLeaderRenewsNothing(t *testing.T) {
+	c := servertest.Start(t, 3)
+	old := c.Leader()
+	lease, err := c.Client(old).Grant(c.Context(), 600)
+	require.NoError(t, err)
+	client := c.Client(old)
+	_, err = client.KeepAliveOnce(c.Context(), lease.ID)
+	require.NoError(t, err)
+	for i, m := range c.Members {
+		if m == old {
+			c.Network.Isolate(i)
+		}
+	}
+	var other *servertest.Member
+	c.Eventually(func() bool {
+		for _, m := range c.Members {
+			if m != old && m.Server.Replica().Status().IsLeader {
+				other = m
+			}
+		}
+		return other != nil
+	}, "the others elect a leader")
+	_, err = c.Client(other).Revoke(c.Context(), lease.ID)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(c.Context(), 2*time.Second)
+	defer cancel()
+	_, err = client.KeepAliveOnce(ctx, lease.ID)
+	require.Error(t, err, "the lease was revoked by those who can")
+}
+
+func TestCheckpointSurvivesLeaderAndRestart(t *testing.T) {
+	c := servertest.Start(t, 3)
+	lease, err := c.Client().Grant(c.Context(), 600)
+	require.NoError(t, err)
+	left := func(m *servertest.Member) int64 {
+		ttl, err := c.Client(m).TimeToLive(c.Context(), lease.ID)
+		require.NoError(t, err)
+		return ttl.TTL
+	}
+	leader := c.Leader()
+	checkpoint := &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{{ID: int64(lease.ID), Remaining_TTL: 100}}}
+	_, err = leader.Server.Replica().Propose(c.Context(), &pb.InternalRaftRequest{LeaseCheckpoint: checkpoint})
+	require.NoError(t, err)
+	require.Greater(t, left(leader), int64(590), "the leader's own clock goes on")
+	leader.Kill()
+	require.LessOrEqual(t, left(c.Leader()), int64(101), "the next leader begins where the checkpoint was")
+	leader.Restart()
+	for _, m := range c.Members {
+		m.Stop()
+	}
+	for _, m := range c.Members {
+		m.Start()
+	}
+	for _, m := range c.Members {
+		m.WaitReady()
+	}
+	require.LessOrEqual(t, left(c.Leader()), int64(101), "and so does one after a restart of all")
 }

@@ -88,6 +88,7 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 		Extension:      s.cfg.ElectionTimeout,
 		RequestTimeout: s.cfg.RequestTimeout(),
 		Checkpoints:    s.cfg.FeatureGates["LeaseCheckpoint"],
+		FastKeepAlive:  s.cfg.FeatureGates["FastLeaseKeepAlive"],
 		Logger:         s.logger,
 		Registerer:     o.Registry,
 	})

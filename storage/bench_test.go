@@ -154,3 +154,14 @@ func BenchmarkRangePage(b *testing.B) {
 		require.Equal(b, int64(100_000), r.Count)
 	}
 }
+
+// BenchmarkHashKV hashes a store of 200,000 keys; an operation is one key.
+func BenchmarkHashKV(b *testing.B) {
+	const keys = 200_000
+	s := benchStore(b, keys)
+	b.ResetTimer()
+	for n := 0; n < b.N; n += keys {
+		_, _, _, _, err := s.HashKV(b.Context(), 0)
+		require.NoError(b, err)
+	}
+}

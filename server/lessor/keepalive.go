@@ -59,7 +59,11 @@ func (l *Lessor) atLeader(ctx context.Context, here, there func(context.Context)
 
 // renew gives a lease its full time on this member's clock.
 func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
-	if err := l.replica.ReadBarrier(ctx); err != nil { // I2
+	ensure := l.replica.ReadBarrier
+	if l.cfg.FastKeepAlive {
+		ensure = l.replica.EnsureLeader
+	}
+	if err := ensure(ctx); err != nil { // I2
 		return 0, err
 	}
 	for {

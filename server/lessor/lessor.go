@@ -18,6 +18,7 @@ import (
 type Replica interface {
 	Propose(ctx context.Context, r *pb.InternalRaftRequest) (*apply.Result, error)
 	ReadBarrier(ctx context.Context) error
+	EnsureLeader(ctx context.Context) error
 	Status() replica.Status
 	LeaderChanged() <-chan struct{}
 	Store() *storage.Store
@@ -32,6 +33,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Checkpoints makes the leader store, now and then, how long leases have left.
 	Checkpoints bool
+	// FastKeepAlive lets a keep-alive rely on a majority's answer of a moment ago instead of asking one itself.
+	FastKeepAlive bool
 	// Logger receives the lessor's messages; nil discards them.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them private.

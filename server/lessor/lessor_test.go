@@ -44,6 +44,7 @@ func (f *fake) ReadBarrier(context.Context) error {
 	defer f.mu.Unlock()
 	return f.barrier
 }
+func (f *fake) EnsureLeader(ctx context.Context) error { return f.ReadBarrier(ctx) }
 
 func (f *fake) Status() replica.Status {
 	f.mu.Lock()

@@ -98,3 +98,41 @@ func (r *Replica) waitLeader(ctx context.Context) (uint64, error) {
 		}
 	}
 }
+
+// leaderLease is how sure this member is that it leads without asking anybody: as of when a majority last confirmed it.
+type leaderLease struct {
+	mu   sync.Mutex
+	term uint64
+	at   time.Time
+}
+
+// EnsureLeader returns once this member knows that it leads, and has applied all that any member could have answered from
+// before the call. It asks a majority only when the last answer is older than half an election timeout: those who gave it
+// don't vote for another before a whole one has passed. Two things can make that wrong for less than half an election
+// timeout: leadership that is handed on by hand, and a voter that restarts and forgets whom it heard. A new leader gives
+// leases an election timeout more than their time, so what the old one promised meanwhile still holds.
+func (r *Replica) EnsureLeader(ctx context.Context) error {
+	s := r.node.Status()
+	if s.State != etcdraft.StateLeader {
+		return ErrNotLeader
+	}
+	r.lease.mu.Lock()
+	fresh := r.lease.term == s.Term && time.Since(r.lease.at) < r.cfg.Member.ElectionTimeout/2
+	r.lease.mu.Unlock()
+	if fresh {
+		return r.applied.wait(ctx, s.Commit)
+	}
+	asked := time.Now()
+	if err := r.ReadBarrier(ctx); err != nil {
+		return err
+	}
+	if after := r.node.Status(); after.State != etcdraft.StateLeader || after.Term != s.Term {
+		return ErrNotLeader
+	}
+	r.lease.mu.Lock()
+	defer r.lease.mu.Unlock()
+	if s.Term > r.lease.term || asked.After(r.lease.at) {
+		r.lease.term, r.lease.at = s.Term, asked
+	}
+	return nil
+}

@@ -40,6 +40,7 @@ type Replica struct {
 	applied appliedIndex
 	point   point
 	leader  leadership
+	lease   leaderLease
 
 	ready   chan struct{} // closed when this member has published itself
 	stopped chan struct{} // closed when Run begins to end
