@@ -9,6 +9,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/storage"
 	"github.com/petcd/petcd/storage/mvcc"
@@ -21,6 +22,8 @@ const LeaseTTLMax = 9_000_000_000
 type Config struct {
 	// Cluster receives changes of members' attributes and of the cluster version.
 	Cluster *membership.Cluster
+	// Auth receives changes of users and roles, and knows who may do what; nil means that authentication is off for ever.
+	Auth *auth.Store
 	// Available tells whether this member's quota has room for a write of so many bytes; nil means always.
 	Available func(bytes int64) bool
 	// Logger receives a line for every entry that could not be understood; nil discards it.
@@ -45,7 +48,14 @@ func New(c Config) *Applier {
 }
 
 // Load reads what the Applier itself keeps of a state: after opening, and after a snapshot was installed.
-func (a *Applier) Load(r membership.Reader) error { return a.alarms.load(r) }
+func (a *Applier) Load(r membership.Reader) error {
+	if a.cfg.Auth != nil {
+		if err := a.cfg.Auth.Load(r); err != nil {
+			return fmt.Errorf("apply: %w", err)
+		}
+	}
+	return a.alarms.load(r)
+}
 
 // Alarms are the alarms of one type that are raised; all of them for NONE.
 func (a *Applier) Alarms(kind pb.AlarmType) []*pb.AlarmMember { return a.alarms.list(kind) }
@@ -55,7 +65,7 @@ func (a *Applier) Alarms(kind pb.AlarmType) []*pb.AlarmMember { return a.alarms.
 func (a *Applier) Apply(b *storage.Batch, r *pb.InternalRaftRequest, answer bool) (*Result, error) {
 	res := a.refuse(r)
 	if res == nil {
-		res = a.dispatch(b, r, answer)
+		res = a.dispatch(b, r, a.guard(b, r), answer)
 	}
 	if res.Err == nil {
 		return res, nil
@@ -68,8 +78,10 @@ func (a *Applier) Apply(b *storage.Batch, r *pb.InternalRaftRequest, answer bool
 }
 
 // dispatch is the switch over the kinds of entries.
-func (a *Applier) dispatch(b *storage.Batch, r *pb.InternalRaftRequest, answer bool) *Result {
+func (a *Applier) dispatch(b *storage.Batch, r *pb.InternalRaftRequest, denied error, answer bool) *Result {
 	switch {
+	case denied != nil:
+		return &Result{Err: denied}
 	case r.Put != nil:
 		resp, err := a.put(b, r.Put)
 		return a.charge(r, &Result{Resp: resp, Err: err})
@@ -102,6 +114,8 @@ func (a *Applier) dispatch(b *storage.Batch, r *pb.InternalRaftRequest, answer b
 			membership.Downgrade{Enabled: r.DowngradeInfoSet.GetEnabled(), TargetVersion: r.DowngradeInfoSet.GetVer()})}
 	case r.DowngradeVersionTest != nil:
 		return &Result{} // etcd's tests put it into logs; it has no effect there either
+	case isAuth(r):
+		return a.auth(b, r)
 	default:
 		a.cfg.Logger.Error("ignored a log entry of unknown kind", "request_id", r.GetHeader().GetID(), "bytes", proto.Size(r))
 		return &Result{Err: ErrUnknownRequest}
@@ -162,6 +176,9 @@ func (a *Applier) clusterVersion(b *storage.Batch, text string) *Result {
 
 // isAnswer tells whether an error says something about the request, and not about the state.
 func isAnswer(err error) bool {
+	if auth.IsRefusal(err) {
+		return true
+	}
 	for _, known := range []error{
 		ErrKeyNotFound, ErrNoSpace, ErrCorrupt, ErrUnknownRequest, ErrLeaseNotFound, ErrLeaseExists, ErrLeaseTTLTooLarge,
 		membership.ErrBadVersion, mvcc.ErrCompacted, mvcc.ErrFutureRevision,
