@@ -29,6 +29,18 @@ const (
 	hashAtCompacted   feature = "HashKV at the compacted revision (3.5)"
 )
 
+// Those of authentication.
+const (
+	authStatus          feature = "Auth.AuthStatus (3.5)"
+	longPasswordRefused feature = "passwords beyond bcrypt's 72 bytes are refused (3.5)"
+	hashBeforeLog       feature = "passwords are hashed before they are logged (3.5)"
+	permissionChecked   feature = "permissions on no range are refused (3.5)"
+	rootPermission      feature = "the role root shows what it may (3.5)"
+	guardsClosed        feature = "leases, compactions, nested txns and watches from a key on are guarded (3.5.30, 3.6.11)"
+	bearerToken         feature = "a token may begin with Bearer (3.5)"
+	loginIgnoresToken   feature = "a login looks at no token (3.5)"
+)
+
 // lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
 // nothing.
 var lacking = map[string]map[feature]bool{
@@ -37,6 +49,7 @@ var lacking = map[string]map[feature]bool{
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
 		sortChecked: true, updateOfLearner: true, hashAtCompacted: true,
 		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true, keysWithoutLease: true, txnCheckOrder: true,
+		authStatus: true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
 	},
 }
 

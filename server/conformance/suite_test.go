@@ -49,6 +49,13 @@ var families = []family{
 	{name: "hash", cases: hashCases, own: true},
 	{name: "alarm", cases: alarmCases, own: true},
 	{name: "quota", cases: quotaCases, own: true, flags: []string{"--quota-backend-bytes=16777216"}},
+	{name: "auth_toggle", cases: authToggleCases, own: true, flags: authFlags},
+	{name: "auth_user", cases: authUserCases, own: true, flags: authFlags},
+	{name: "auth_role", cases: authRoleCases, own: true, flags: authFlags},
+	{name: "auth_permission", cases: authPermissionCases, own: true, flags: authFlags},
+	{name: "auth_token", cases: authTokenCases, own: true, flags: authFlags},
+	{name: "auth_token_ttl", cases: authTokenTTLCases, own: true, flags: append([]string{"--auth-token-ttl=2"}, authFlags...)},
+	{name: "auth_three", cases: authThreeCases, own: true, members: 3, flags: authFlags},
 	{name: "cluster_one", cases: clusterOneCases, own: true},
 	{name: "cluster_three", cases: clusterThreeCases, own: true, members: 3},
 }
