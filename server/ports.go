@@ -15,37 +15,126 @@ import (
 
 // ports are a member's sockets and what serves them.
 type ports struct {
-	peer, metrics, clientHTTP []net.Listener
-	client                    []*listener.Splitter
-	peerURLs, clientURLs      []url.URL
+	peer, metrics        []net.Listener
+	client               []*clientPort
+	clientHTTP           []httpPort
+	peerURLs, clientURLs []url.URL
 
 	mu      sync.Mutex
 	servers []*http.Server
 }
 
-// open opens every socket that c names.
-func (p *ports) open(ctx context.Context, c *config.Config) error {
-	opts := listener.Options{ReusePort: c.SocketReusePort, ReuseAddress: c.SocketReuseAddress}
-	listen := func(what string, urls []url.URL, add func(net.Listener, url.URL)) error {
-		for _, u := range urls {
-			l, actual, err := listener.Listen(ctx, u, opts)
-			if err != nil {
-				return fmt.Errorf("server: listen for %s on %s: %w", what, u.String(), err)
-			}
-			add(l, actual)
+// clientPort is a socket for gRPC, and for HTTP as long as that has none of its own. Two URLs, one of them secure, may share
+// it.
+type clientPort struct {
+	*listener.Splitter
+	address       string
+	secure, plain bool
+}
+
+// httpPort is a socket for HTTP alone.
+type httpPort struct {
+	net.Listener
+	secure bool
+}
+
+// opener is what opening the ports needs.
+type opener struct {
+	ctx      context.Context
+	config   *config.Config
+	security *security
+	limit    listener.Limit
+}
+
+// open opens every socket that the configuration names.
+func (p *ports) open(ctx context.Context, c *config.Config, sec *security) error {
+	o := &opener{ctx: ctx, config: c, security: sec, limit: connectionLimit()}
+	for _, u := range c.ListenPeerURLs {
+		l, actual, err := o.listen("peers", u, sec.peerRules)
+		if err != nil {
+			return err
 		}
-		return nil
+		p.peer, p.peerURLs = append(p.peer, l), append(p.peerURLs, actual)
 	}
-	return errors.Join(
-		listen("peers", c.ListenPeerURLs, func(l net.Listener, u url.URL) {
-			p.peer, p.peerURLs = append(p.peer, l), append(p.peerURLs, u)
-		}),
-		listen("clients", c.ListenClientURLs, func(l net.Listener, u url.URL) {
-			p.client, p.clientURLs = append(p.client, listener.Split(l)), append(p.clientURLs, u)
-		}),
-		listen("clients", c.ListenClientHTTPURLs, func(l net.Listener, _ url.URL) { p.clientHTTP = append(p.clientHTTP, l) }),
-		listen("metrics", c.ListenMetricsURLs, func(l net.Listener, _ url.URL) { p.metrics = append(p.metrics, l) }),
-	)
+	if err := p.openClients(o); err != nil {
+		return err
+	}
+	for _, u := range c.ListenMetricsURLs {
+		l, _, err := o.listen("metrics", u, sec.metricsRules)
+		if err != nil {
+			return err
+		}
+		p.metrics = append(p.metrics, l)
+	}
+	return nil
+}
+
+// openClients opens the sockets for clients, one for each address.
+func (p *ports) openClients(o *opener) error {
+	at := map[string]*clientPort{}
+	for _, u := range o.config.ListenClientURLs {
+		if at[listener.Address(u)] == nil {
+			at[listener.Address(u)] = &clientPort{}
+		}
+		if listener.IsSecure(u) {
+			at[listener.Address(u)].secure = true
+		} else {
+			at[listener.Address(u)].plain = true
+		}
+	}
+	for _, u := range o.config.ListenClientURLs {
+		port := at[listener.Address(u)]
+		if port.Splitter != nil && u.Port() != "0" {
+			p.clientURLs = append(p.clientURLs, u)
+			continue
+		}
+		l, actual, err := o.open("clients", u)
+		if err != nil {
+			return err
+		}
+		r := listener.Rules{Limit: o.limit}
+		if port.secure {
+			if r, err = o.security.clientRules(o.limit); err != nil {
+				return errors.Join(err, l.Close())
+			}
+			r.Plain = port.plain
+		}
+		port.Splitter, port.address = listener.Split(l, r), l.Addr().String()
+		p.client, p.clientURLs = append(p.client, port), append(p.clientURLs, actual)
+	}
+	for _, u := range o.config.ListenClientHTTPURLs {
+		if at[listener.Address(u)] != nil {
+			return fmt.Errorf("cannot bind both --listen-client-urls and --listen-client-http-urls on the same url %s", u.String())
+		}
+		l, _, err := o.listen("clients", u, func() (listener.Rules, error) { return o.security.clientRules(o.limit) })
+		if err != nil {
+			return err
+		}
+		p.clientHTTP = append(p.clientHTTP, httpPort{l, listener.IsSecure(u)})
+	}
+	return nil
+}
+
+// open opens one socket.
+func (o *opener) open(what string, u url.URL) (net.Listener, url.URL, error) {
+	l, actual, err := listener.Listen(o.ctx, u, listener.Options{ReusePort: o.config.SocketReusePort, ReuseAddress: o.config.SocketReuseAddress})
+	if err != nil {
+		return nil, u, fmt.Errorf("server: listen for %s on %s: %w", what, u.String(), err)
+	}
+	return l, actual, nil
+}
+
+// listen opens the socket of a port that speaks HTTP alone; rules are asked for if it is secure.
+func (o *opener) listen(what string, u url.URL, rules func() (listener.Rules, error)) (net.Listener, url.URL, error) {
+	l, actual, err := o.open(what, u)
+	if err != nil || !listener.IsSecure(u) {
+		return l, actual, err
+	}
+	r, err := rules()
+	if err != nil {
+		return nil, u, errors.Join(err, l.Close())
+	}
+	return listener.Secure(l, r), actual, nil
 }
 
 // stopAccepting closes the client sockets: no new connection comes in while those there are end.
@@ -58,10 +147,13 @@ func (p *ports) stopAccepting() {
 // close closes all sockets and the connections of plain HTTP.
 func (p *ports) close() {
 	p.stopAccepting()
-	for _, ls := range [][]net.Listener{p.peer, p.metrics, p.clientHTTP} {
+	for _, ls := range [][]net.Listener{p.peer, p.metrics} {
 		for _, l := range ls {
 			_ = l.Close()
 		}
+	}
+	for _, l := range p.clientHTTP {
+		_ = l.Close()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -30,16 +30,17 @@ const (
 
 // Server is a running member.
 type Server struct {
-	cfg     config.Config
-	logger  *slog.Logger
-	replica *replica.Replica
-	lessor  *lessor.Lessor
-	checker *corruption.Checker
-	peers   peerPort
-	api     *api.Server
-	http    *httpapi.Handlers
-	gateway gateway
-	ports   ports
+	cfg      config.Config
+	logger   *slog.Logger
+	replica  *replica.Replica
+	lessor   *lessor.Lessor
+	checker  *corruption.Checker
+	peers    peerPort
+	api      *api.Server
+	http     *httpapi.Handlers
+	gateway  gateway
+	ports    ports
+	security *security
 	// What the ports serve over plain HTTP uses the replica, so its end comes before the replica is closed.
 	requests requests
 
@@ -63,7 +64,10 @@ func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err erro
 			s.ports.close()
 		}
 	}()
-	if err := s.ports.open(ctx, &s.cfg); err != nil {
+	if s.security, err = openSecurity(&s.cfg, s.logger); err != nil {
+		return nil, err
+	}
+	if err := s.ports.open(ctx, &s.cfg, s.security); err != nil {
 		return nil, err
 	}
 	if err := s.openReplica(ctx, o); err != nil {
@@ -94,7 +98,7 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 	})
 	s.replica, err = replica.Open(ctx, replica.Config{
 		Member: s.cfg, Leases: s.lessor, Logger: s.logger, Registerer: o.Registry,
-		FS: o.FS, Dial: o.Dial, Filter: o.Filter,
+		FS: o.FS, Dial: o.Dial, TLS: s.security.peer.Dial, Filter: o.Filter,
 	})
 	if err != nil {
 		return err
@@ -231,40 +235,6 @@ func (s *Server) halt(drain context.Context) {
 	s.gateway.close()
 	s.requests.end()
 	s.workers.Wait()
-}
-
-// serveClients serves the client ports once the member is ready (I1).
-func (s *Server) serveClients() {
-	select {
-	case <-s.replica.Ready():
-	case <-s.ctx.Done():
-		return
-	}
-	s.logger.Info("ready to serve client requests")
-	s.gateway.serve(s)
-	traffic := "grpc+http"
-	if len(s.ports.clientHTTP) > 0 {
-		traffic = "grpc" // HTTP has ports of its own
-	}
-	for i, p := range s.ports.client {
-		s.workers.Go(func() { s.ignoreClosed(p.Serve()) })
-		s.workers.Go(func() { s.ignoreClosed(s.api.Serve(p.GRPC())) })
-		if traffic == "grpc" {
-			_ = p.HTTP().Close() // never fails
-		} else {
-			s.serveHTTP(p.HTTP(), s.http.Client())
-		}
-		s.warnInsecure(traffic, s.ports.clientURLs[i].Host)
-	}
-	for _, l := range s.ports.clientHTTP {
-		s.serveHTTP(l, s.http.Client())
-		s.warnInsecure("http", l.Addr().String())
-	}
-}
-
-// warnInsecure writes etcd's line about a port without TLS.
-func (s *Server) warnInsecure(traffic, address string) {
-	s.logger.Info("serving client traffic insecurely; this is strongly discouraged!", "traffic", traffic, "address", address)
 }
 
 // ignoreClosed reports why a port ended, unless it was closed.

@@ -13,26 +13,28 @@ import (
 
 // newRoundTripper makes an HTTP client whose connections fail when a read or a write takes longer than its timeout; 0 means
 // that it may take any time.
-func newRoundTripper(dial func(ctx context.Context, network, addr string) (net.Conn, error), read, write time.Duration) http.RoundTripper {
+func newRoundTripper(c *Config, read, write time.Duration) http.RoundTripper {
+	dial := c.Dial
 	if dial == nil {
 		dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
 	}
+	timed := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &timeoutConn{Conn: c, read: read, write: write}, nil
+	}
 	return &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-			defer cancel()
-			c, err := dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return &timeoutConn{Conn: c, read: read, write: write}, nil
-		},
+		DialContext:    timed,
+		DialTLSContext: DialTLS(timed, c.TLS),
 		// A connection with a read timeout can't idle, and posts are rare.
 		DisableKeepAlives:     true,
 		DisableCompression:    true,
 		WriteBufferSize:       64 << 10,
 		ReadBufferSize:        64 << 10,
-		TLSHandshakeTimeout:   dialTimeout,
 		ResponseHeaderTimeout: answerTimeout,
 	}
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -65,6 +66,8 @@ type Config struct {
 	Snapshots Snapshots
 	// Dial is the network seam; nil means net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// TLS makes the configuration of a connection to an https URL at host; nil trusts the system's CAs.
+	TLS func(host string) *tls.Config
 	// PeerURLs returns this member's advertised peer URLs.
 	PeerURLs func() []string
 	// Removed is called when a peer says that this member was removed from the cluster; it may be called often.

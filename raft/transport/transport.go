@@ -40,8 +40,8 @@ func New(c Config) *Transport {
 		cfg:       c,
 		lg:        c.Logger.With("local_member_id", hexID(c.ID)),
 		metrics:   newMetrics(c.Registerer),
-		streams:   newRoundTripper(c.Dial, ioTimeout, ioTimeout),
-		posts:     newRoundTripper(c.Dial, 0, snapshotTimeout),
+		streams:   newRoundTripper(&c, ioTimeout, ioTimeout),
+		posts:     newRoundTripper(&c, 0, snapshotTimeout),
 		receiving: make(chan struct{}, 1),
 		peers:     map[uint64]*peer{},
 	}

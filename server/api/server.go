@@ -32,6 +32,10 @@ const requestOverhead = 512 * 1024
 // 8 took more (bench put, bench range).
 const streamWorkers = 1024
 
+// connectionTimeout is how long a client may take to begin to speak HTTP/2 on a
+// connection that has shown to be gRPC's.
+const connectionTimeout = 20 * time.Second
+
 // Options are what a Server is made of.
 type Options struct {
 	Config     config.Config
@@ -105,6 +109,8 @@ func New(o Options) (*Server, error) {
 // while it writes.
 func (s *Server) options(c *config.Config) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
+		grpc.Creds(handshaken{}),
+		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 		grpc.ForceServerCodecV2(&codec{

@@ -19,10 +19,11 @@ type Options struct {
 }
 
 // Listen opens the socket that a listen URL names: "http://host:port" or
-// "unix://path". It returns the URL with the port that was chosen for port 0.
+// "unix://path", with an s at the end of the scheme where TLS will be spoken.
+// It returns the URL with the port that was chosen for port 0.
 func Listen(ctx context.Context, u url.URL, o Options) (net.Listener, url.URL, error) {
 	switch u.Scheme {
-	case "http":
+	case "http", "https":
 		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return setOptions(c, o) }}
 		l, err := lc.Listen(ctx, "tcp", u.Host)
 		if err != nil {
@@ -34,8 +35,8 @@ func Listen(ctx context.Context, u url.URL, o Options) (net.Listener, url.URL, e
 			}
 		}
 		return l, u, nil
-	case "unix":
-		path := u.Host + u.Path
+	case "unix", "unixs":
+		path := Address(u)
 		if err := removeStale(path); err != nil {
 			return nil, u, err
 		}
@@ -44,6 +45,18 @@ func Listen(ctx context.Context, u url.URL, o Options) (net.Listener, url.URL, e
 	}
 	return nil, u, fmt.Errorf("listener: cannot listen on a URL with scheme %q: %s", u.Scheme, u.String())
 }
+
+// Address is where a URL's socket is: "host:port", or the path of a Unix
+// socket.
+func Address(u url.URL) string {
+	if u.Scheme == "unix" || u.Scheme == "unixs" {
+		return u.Host + u.Path
+	}
+	return u.Host
+}
+
+// IsSecure tells whether a URL asks for TLS.
+func IsSecure(u url.URL) bool { return u.Scheme == "https" || u.Scheme == "unixs" }
 
 // removeStale removes the socket that a killed member left behind. Anything
 // but a socket stays.

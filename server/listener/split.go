@@ -1,82 +1,92 @@
 package listener
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"net"
-	"sync"
 	"time"
 )
 
 // preface opens every HTTP/2 connection.
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// SniffTimeout is how long a client may take to show what it speaks.
-const SniffTimeout = 10 * time.Second
+const (
+	// ShowTimeout is how long a client may take to show what it speaks, the
+	// TLS handshake included.
+	ShowTimeout = 10 * time.Second
+	// PendingMax is how many of a port's connections may be about to show it.
+	PendingMax = 2048
+	// patience is how long a client may always keep a full port waiting: a
+	// round trip over a long way.
+	patience = 200 * time.Millisecond
+	// acceptPauseMax is the longest pause after an accept that failed, for
+	// lack of file descriptors say.
+	acceptPauseMax = time.Second
+)
 
-// acceptPauseMax is the longest pause after an accept that failed, for lack of
-// file descriptors say.
-const acceptPauseMax = time.Second
+// Rules are what a port speaks. Without TLS it is all plain.
+type Rules struct {
+	// TLS makes the port speak it.
+	TLS *tls.Config
+	// Plain lets clients come without TLS, too, on the same port.
+	Plain bool
+	// HTTPOnly leaves gRPC out: all connections go to HTTP.
+	HTTPOnly bool
+	// Check is asked after a TLS handshake; an error closes the connection.
+	Check func(ctx context.Context, c *tls.Conn) error
+	// Refused is told of TLS handshakes and checks that failed; may be nil.
+	Refused func(c *tls.Conn, err error)
+	// Limit bounds the connections; nil does not.
+	Limit Limit
+}
 
 // Splitter divides one listener's connections between two listeners.
 type Splitter struct {
 	root    net.Listener
+	rules   Rules
 	timeout time.Duration
 	grpc    *queue
 	http    *queue
-
-	mu      sync.Mutex
-	closed  bool
-	sniffed map[net.Conn]struct{} // those of which it is not known yet what they are
+	pending *pending
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
 }
 
 // Split makes a splitter of l; Serve runs it.
-func Split(l net.Listener) *Splitter {
-	return &Splitter{
+func Split(l net.Listener, r Rules) *Splitter {
+	s := &Splitter{
 		root:    l,
-		timeout: SniffTimeout,
+		rules:   r,
+		timeout: ShowTimeout,
 		grpc:    newQueue(l.Addr()),
 		http:    newQueue(l.Addr()),
-		sniffed: map[net.Conn]struct{}{},
+		pending: newPending(PendingMax, patience),
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if r.TLS != nil {
+		s.rules.TLS = listening(r.TLS)
+	}
+	return s
 }
 
-// GRPC is the listener of the connections that open with HTTP/2's preface.
+// GRPC is the listener of the connections that are for gRPC alone. Those that
+// came by TLS are *tls.Conn with the handshake done.
 func (s *Splitter) GRPC() net.Listener { return s.grpc }
 
-// HTTP is the listener of all others.
+// HTTP is the listener of all others. A *tls.Conn among them may have agreed
+// on HTTP/2, and may carry gRPC's calls as well.
 func (s *Splitter) HTTP() net.Listener { return s.http }
 
 // Close stops accepting. Connections already handed on stay open, all others
 // are closed.
 func (s *Splitter) Close() error {
 	err := s.root.Close()
+	s.cancel()
 	s.grpc.Close()
 	s.http.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	for conn := range s.sniffed {
-		conn.Close()
-	}
+	s.pending.close()
 	return err
-}
-
-// note remembers a connection that is not handed on yet, unless the splitter
-// was closed.
-func (s *Splitter) note(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.sniffed[conn] = struct{}{}
-	}
-	return !s.closed
-}
-
-// forget is the end of note.
-func (s *Splitter) forget(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sniffed, conn)
 }
 
 // Serve accepts until Close. The error is net.ErrClosed then.
@@ -84,13 +94,19 @@ func (s *Splitter) Serve() error {
 	defer s.grpc.Close()
 	defer s.http.Close()
 	pause := time.Duration(0)
-	for {
-		conn, err := s.root.Accept()
+	for s.rules.Limit.take(s.ctx.Done()) {
+		accepted, err := s.root.Accept()
 		if err == nil {
 			pause = 0
-			go s.sniff(conn)
+			c := &conn{Conn: accepted, ended: s.rules.Limit.give}
+			if !s.pending.admit(c) {
+				c.Close()
+				continue
+			}
+			go s.receive(c)
 			continue
 		}
+		s.rules.Limit.give()
 		var ne net.Error
 		if errors.Is(err, net.ErrClosed) || !errors.As(err, &ne) {
 			return err
@@ -98,109 +114,70 @@ func (s *Splitter) Serve() error {
 		pause = min(max(2*pause, 5*time.Millisecond), acceptPauseMax)
 		select {
 		case <-time.After(pause):
-		case <-s.grpc.closed:
-			return net.ErrClosed
+		case <-s.ctx.Done():
 		}
 	}
+	return net.ErrClosed
 }
 
-// sniff reads as far as the connection agrees with the preface, then hands it
-// on with what was read.
-func (s *Splitter) sniff(conn net.Conn) {
-	if !s.note(conn) {
-		conn.Close()
+// receive finds out what a connection is and hands it on.
+func (s *Splitter) receive(c *conn) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
+	defer cancel()
+	var to *queue
+	var handed net.Conn = c
+	err := c.SetDeadline(time.Now().Add(s.timeout))
+	if err == nil {
+		to, handed, err = s.identify(ctx, c)
+	}
+	c.handed = true
+	s.pending.remove(c)
+	if err == nil {
+		err = c.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		c.Close()
 		return
 	}
-	to, read := s.speaks(conn)
-	s.forget(conn)
-	if to == nil {
-		conn.Close()
-		return
-	}
-	to.push(&replayed{Conn: conn, read: read})
+	to.push(handed)
 }
 
-// speaks finds out whose a connection is, and returns what it read for that;
-// nobody's, if the client is silent for too long or gone.
-func (s *Splitter) speaks(conn net.Conn) (to *queue, read []byte) {
-	if err := conn.SetReadDeadline(time.Now().Add(s.timeout)); err != nil {
-		return nil, nil
+// identify reads of a connection what shows whose it is.
+func (s *Splitter) identify(ctx context.Context, c *conn) (*queue, net.Conn, error) {
+	if s.rules.TLS != nil {
+		secure := true
+		if s.rules.Plain {
+			var err error
+			if secure, err = opensTLS(c); err != nil {
+				return nil, nil, err
+			}
+		}
+		if secure {
+			return s.secure(ctx, c)
+		}
 	}
+	if s.rules.HTTPOnly {
+		return s.http, c, nil
+	}
+	to, err := s.sniff(c)
+	return to, c, err
+}
+
+// sniff reads as far as the connection agrees with the preface.
+func (s *Splitter) sniff(c *conn) (*queue, error) {
 	buf := make([]byte, 0, len(preface))
-	to = s.grpc
+	to := s.grpc
 	for len(buf) < len(preface) {
-		n, err := conn.Read(buf[len(buf):cap(buf)])
+		n, err := c.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if string(buf) != preface[:len(buf)] {
 			to = s.http
 			break
 		}
 		if err != nil {
-			return nil, nil
+			return nil, err
 		}
 	}
-	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		return nil, nil
-	}
-	return to, buf
+	c.read = buf
+	return to, nil
 }
-
-// replayed is a connection whose first bytes were read before.
-type replayed struct {
-	net.Conn
-	read []byte
-}
-
-// Read returns the bytes read before, then the connection's.
-func (c *replayed) Read(p []byte) (int, error) {
-	if len(c.read) == 0 {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.read)
-	c.read = c.read[n:]
-	if len(c.read) == 0 {
-		c.read = nil
-	}
-	return n, nil
-}
-
-// queue is a listener fed by a splitter.
-type queue struct {
-	addr   net.Addr
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-// newQueue makes an open queue.
-func newQueue(addr net.Addr) *queue {
-	return &queue{addr: addr, conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-// push hands a connection over, or closes it when nobody will accept it.
-func (q *queue) push(conn net.Conn) {
-	select {
-	case q.conns <- conn:
-	case <-q.closed:
-		conn.Close()
-	}
-}
-
-// Accept waits for the next connection.
-func (q *queue) Accept() (net.Conn, error) {
-	select {
-	case conn := <-q.conns:
-		return conn, nil
-	case <-q.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close makes Accept return net.ErrClosed.
-func (q *queue) Close() error {
-	q.once.Do(func() { close(q.closed) })
-	return nil
-}
-
-// Addr is the address of the shared socket.
-func (q *queue) Addr() net.Addr { return q.addr }

@@ -20,7 +20,7 @@ func start(t *testing.T, timeout time.Duration) (*Splitter, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := Split(l)
+	s := Split(l, Rules{})
 	s.timeout = timeout
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve() }()
@@ -92,18 +92,13 @@ func TestCloseDropsWhoIsNotHandedOn(t *testing.T) {
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer conn.Close()
-	sniffed := func() int {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.sniffed)
-	}
-	require.Eventually(t, func() bool { return sniffed() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.pending.size() == 1 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
 	require.NoError(t, s.Close())
 	_, err = conn.Read(make([]byte, 1))
 	require.Error(t, err)
 	require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "the splitter must close the connection")
-	require.Eventually(t, func() bool { return sniffed() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.pending.size() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestSlowClientDoesNotBlockOthers(t *testing.T) {
@@ -133,7 +128,7 @@ func TestListen(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, l.Close())
 
-	_, _, err = Listen(t.Context(), url.URL{Scheme: "https", Host: "127.0.0.1:0"}, Options{})
+	_, _, err = Listen(t.Context(), url.URL{Scheme: "ftp", Host: "127.0.0.1:0"}, Options{})
 	require.Error(t, err)
 }
 

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 
@@ -26,6 +27,8 @@ type Config struct {
 	FS vfs.FS
 	// Dial opens connections to peers, nil net.Dialer's way. Tests cut the network here.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// TLS makes the configuration of a connection to a peer's https URL at host; nil trusts the system's CAs.
+	TLS func(host string) *tls.Config
 	// Filter, when set, is asked for every message between members: false drops it. Tests cut single links with it.
 	Filter func(from, to uint64) bool
 }

@@ -40,7 +40,7 @@ func Open(ctx context.Context, c Config) (_ *Replica, err error) {
 	// A lease must outlive an election, with half of one to spare, rounded up to seconds.
 	r.leaseTTLMin = int64((3*c.Member.ElectionTimeout/2 + time.Second - 1) / time.Second)
 	r.leader.lostFor = 2 * c.Member.ElectionTimeout
-	r.peers = &peers{client: newPeerClient(c.Dial)}
+	r.peers = &peers{client: newPeerClient(c.Dial, c.TLS)}
 	if err := r.openFiles(); err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (r *Replica) assemble(id *identity) (err error) {
 		ID: id.MemberID, ClusterID: id.ClusterID,
 		Version: version.Etcd, MinClusterVersion: version.MinCluster,
 		Raft: raftPort{r}, Snapshots: snapshots{r},
-		Dial: r.cfg.Dial, Filter: r.cfg.Filter,
+		Dial: r.cfg.Dial, TLS: r.cfg.TLS, Filter: r.cfg.Filter,
 		PeerURLs:   r.advertised,
 		Removed:    func() { r.fail(ErrRemoved) },
 		Logger:     r.logger,

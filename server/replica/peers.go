@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
+	"github.com/petcd/petcd/raft/transport"
 	"github.com/petcd/petcd/server/membership"
 )
 
@@ -32,12 +34,15 @@ type peers struct {
 const idlePeerConns = 1024
 
 // newPeerClient makes an HTTP client that reaches peers through dial.
-func newPeerClient(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Client {
+func newPeerClient(dial transport.Dialer, secure func(host string) *tls.Config) *http.Client {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	}
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: idlePeerConns, IdleConnTimeout: 30 * time.Second},
+		Transport: &http.Transport{
+			DialContext: dial, DialTLSContext: transport.DialTLS(dial, secure),
+			MaxIdleConnsPerHost: idlePeerConns, IdleConnTimeout: 30 * time.Second,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

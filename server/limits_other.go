@@ -1,0 +1,6 @@
+//go:build !unix
+
+package server
+
+// filesMax is not known on this system.
+func filesMax() (int, bool) { return 0, false }
