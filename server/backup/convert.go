@@ -1,0 +1,72 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/petcd/petcd/storage"
+	"github.com/petcd/petcd/storage/etcddb"
+)
+
+// IsDatabase says whether a file is a database of etcd.
+func IsDatabase(path string) (bool, error) {
+	s, err := openSource(path, nil)
+	if err != nil {
+		return false, err
+	}
+	return s.db != nil, s.close()
+}
+
+// Convert writes what petcd's archive holds as a database that the tools of etcd 3.4 to 3.7 restore. While it works it takes
+// about twice the archive's room beside to.
+func Convert(from, to string, meter *Meter) (err error) {
+	s, err := openSource(from, meter)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if s.db != nil {
+		return fmt.Errorf("%s: %w", from, ErrDatabase)
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(to), ".petcd-convert-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	saved, err := storage.OpenSaved(temp, storage.Options{}, s.filling())
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	defer func() { err = errors.Join(err, saved.Close()) }()
+	w, err := etcddb.Create(to)
+	if err != nil {
+		return err
+	}
+	if err := export(saved, w); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Finish()
+}
+
+// export writes everything but the members, which a restore replaces.
+func export(s *storage.Saved, w *etcddb.Writer) error {
+	if err := s.WriteRows(w); err != nil {
+		return err
+	}
+	for _, l := range s.Leases() {
+		if err := w.PutLease(etcddb.Lease{ID: l.ID, TTL: l.TTL, Remaining: l.Remaining}); err != nil {
+			return err
+		}
+	}
+	if err := exportRecords(s, w); err != nil {
+		return err
+	}
+	if r := s.CompactRevision(); r > 0 {
+		if err := w.PutCompacted(r); err != nil {
+			return err
+		}
+	}
+	return w.PutIndex(s.Applied())
+}

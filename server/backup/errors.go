@@ -1,0 +1,14 @@
+package backup
+
+import "errors"
+
+var (
+	// ErrUnknown says that a file is neither petcd's archive nor etcd's database.
+	ErrUnknown = errors.New("neither a snapshot of petcd nor one of etcd")
+	// ErrNewer says that a file is of a later version of etcd than this program knows.
+	ErrNewer = errors.New("snapshot is of a newer version of etcd")
+	// ErrDatabase says that a file is etcd's database already.
+	ErrDatabase = errors.New("already a database of etcd")
+	// ErrBump says that the flags on the revision don't fit together.
+	ErrBump = errors.New("--mark-compacted required if --revision-bump > 0")
+)

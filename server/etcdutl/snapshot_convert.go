@@ -1,0 +1,30 @@
+package etcdutl
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/petcd/petcd/server/backup"
+)
+
+// snapshotConvertCommand is the way back to etcd. etcd's own etcdutl has nothing like it.
+func (u *utl) snapshotConvertCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "convert <filename> <filename for etcd>",
+		Short: "Turns a snapshot of petcd into one that etcd's tools restore",
+		Long: `Turns a snapshot of petcd into one that "snapshot restore" of etcd 3.4 to 3.7 takes: keys with
+their history, leases, users and roles, alarms. "etcdctl snapshot save --format=etcd" does it at
+once when it saves.`,
+		RunE: u.run(func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return badArgs("snapshot convert requires exactly two arguments")
+			}
+			if err := backup.Convert(args[0], args[1], backup.NewMeter(u.Stderr, "converting")); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(u.Stdout, "Snapshot for etcd written to %s\n", args[1])
+			return err
+		}),
+	}
+}
