@@ -23,8 +23,7 @@ var (
 	errStreamSort    = status.Error(codes.Unimplemented, "RangeStream does not support custom sort orders")
 	errStreamFilter  = status.Error(codes.Unimplemented, "RangeStream does not support revision filters")
 
-	errNoAuth      = status.Error(codes.Unimplemented, "petcd: authentication is not in this release")
-	errNoDowngrade = status.Error(codes.Unimplemented, "petcd: downgrade is not in this release")
+	errNoAuth = status.Error(codes.Unimplemented, "petcd: authentication is not in this release")
 )
 
 // mapping is one row of the error table.
@@ -75,6 +74,10 @@ var table = []mapping{
 	{replica.ErrTimeoutConnectionLost, rpctypes.ErrGRPCTimeoutDueToConnectionLost},
 	{replica.ErrTimeoutWaitApplied, rpctypes.ErrGRPCTimeoutWaitAppliedIndex},
 	{replica.ErrUnhealthy, rpctypes.ErrGRPCUnhealthy},
+	{replica.ErrNoClusterVersion, rpctypes.ErrGRPCClusterVersionUnavailable},
+	{replica.ErrBadDowngradeTarget, rpctypes.ErrGRPCInvalidDowngradeTargetVersion},
+	{replica.ErrDowngradeInProcess, rpctypes.ErrGRPCDowngradeInProcess},
+	{replica.ErrNoDowngrade, rpctypes.ErrGRPCNoInflightDowngrade},
 	{replica.ErrBadTransferee, rpctypes.ErrGRPCBadLeaderTransferee},
 
 	{lessor.ErrNotPrimary, status.Error(codes.Unknown, "not a primary lessor")},

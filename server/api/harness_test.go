@@ -93,6 +93,12 @@ func (l *loop) PromoteMember(context.Context, uint64) ([]*membership.Member, err
 	return nil, replica.ErrLearnerNotReady
 }
 
+func (l *loop) ValidateDowngrade(context.Context, *semver.Version) error { return nil }
+func (l *loop) EnableDowngrade(context.Context, *semver.Version) error {
+	return replica.ErrDowngradeInProcess
+}
+func (l *loop) CancelDowngrade(context.Context) error { return replica.ErrNoDowngrade }
+
 func (l *loop) MoveLeader(context.Context, uint64) error { return replica.ErrBadTransferee }
 
 // oneLease knows lease 5 and takes 6 for one whose leader is gone.

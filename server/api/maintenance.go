@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/coreos/go-semver/semver"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -41,7 +40,7 @@ func (s *maintenanceService) Status(context.Context, *pb.StatusRequest) (*pb.Sta
 		RaftAppliedIndex: st.AppliedIndex,
 		IsLearner:        st.IsLearner,
 		StorageVersion:   version.Storage,
-		DowngradeInfo:    &pb.DowngradeInfo{},
+		DowngradeInfo:    s.downgradeInfo(),
 	}
 	if resp.DbSizeQuota == 0 {
 		resp.DbSizeQuota = config.DefaultQuotaBytes
@@ -119,39 +118,4 @@ func (s *maintenanceService) MoveLeader(ctx context.Context, r *pb.MoveLeaderReq
 		return nil, wire(err)
 	}
 	return &pb.MoveLeaderResponse{}, nil
-}
-
-// Downgrade checks its arguments as etcd does, and then says that it is not
-// there.
-func (s *maintenanceService) Downgrade(_ context.Context, r *pb.DowngradeRequest) (*pb.DowngradeResponse, error) {
-	switch r.Action {
-	case pb.DowngradeRequest_CANCEL:
-		return nil, rpctypes.ErrGRPCNoInflightDowngrade
-	case pb.DowngradeRequest_VALIDATE, pb.DowngradeRequest_ENABLE:
-	default:
-		return nil, errUnknownMethod
-	}
-	target, err := clusterVersion(r.Version)
-	if err != nil {
-		return nil, rpctypes.ErrGRPCWrongDowngradeVersionFormat
-	}
-	current := s.replica.Cluster().Version()
-	if current == nil {
-		return nil, rpctypes.ErrGRPCClusterVersionUnavailable
-	}
-	if target.Major != current.Major || target.Minor != current.Minor-1 {
-		return nil, rpctypes.ErrGRPCInvalidDowngradeTargetVersion
-	}
-	return nil, errNoDowngrade
-}
-
-// clusterVersion reads "3.6" or "3.6.1" as the cluster version 3.6.0.
-func clusterVersion(text string) (*semver.Version, error) {
-	v, err := semver.NewVersion(text)
-	if err != nil {
-		if v, err = semver.NewVersion(text + ".0"); err != nil {
-			return nil, err
-		}
-	}
-	return &semver.Version{Major: v.Major, Minor: v.Minor}, nil
 }

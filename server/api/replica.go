@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/coreos/go-semver/semver"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/petcd/petcd/server/apply"
@@ -31,6 +32,10 @@ type Replica interface {
 	UpdateMember(ctx context.Context, id uint64, peerURLs []string) ([]*membership.Member, error)
 	PromoteMember(ctx context.Context, id uint64) ([]*membership.Member, error)
 	MoveLeader(ctx context.Context, to uint64) error
+
+	ValidateDowngrade(ctx context.Context, target *semver.Version) error
+	EnableDowngrade(ctx context.Context, target *semver.Version) error
+	CancelDowngrade(ctx context.Context) error
 }
 
 // Lessor is what the lease service needs of the leases' clock. On a follower

@@ -108,10 +108,10 @@ func TestErrorsOverTheWire(t *testing.T) {
 		"transferee":   {func() error { _, err := m.MoveLeader(ctx, &pb.MoveLeaderRequest{TargetID: 1}); return err }, rpctypes.ErrGRPCBadLeaderTransferee},
 		"authenticate": {func() error { _, err := au.Authenticate(ctx, &pb.AuthenticateRequest{Name: "root"}); return err }, rpctypes.ErrGRPCAuthNotEnabled},
 		"auth enable":  {func() error { _, err := au.AuthEnable(ctx, &pb.AuthEnableRequest{}); return err }, errNoAuth},
-		"no downgrade": {func() error {
-			_, err := m.Downgrade(ctx, &pb.DowngradeRequest{Action: pb.DowngradeRequest_CANCEL})
+		"no version": {func() error {
+			_, err := m.Downgrade(ctx, &pb.DowngradeRequest{Action: pb.DowngradeRequest_ENABLE, Version: "3.6"})
 			return err
-		}, rpctypes.ErrGRPCNoInflightDowngrade},
+		}, rpctypes.ErrGRPCClusterVersionUnavailable},
 		"downgrade what": {func() error { _, err := m.Downgrade(ctx, &pb.DowngradeRequest{Action: 9}); return err }, errUnknownMethod},
 		"hash ahead":     {func() error { _, err := m.HashKV(ctx, &pb.HashKVRequest{Revision: 99}); return err }, rpctypes.ErrGRPCFutureRev},
 		"proposal": {func() error {
@@ -325,8 +325,12 @@ func TestDowngradeTarget(t *testing.T) {
 	require.EqualError(t, validate("x"), rpctypes.ErrGRPCWrongDowngradeVersionFormat.Error())
 	require.EqualError(t, validate("3.6"), rpctypes.ErrGRPCClusterVersionUnavailable.Error())
 	h.setVersion(t, "3.7.0")
-	require.EqualError(t, validate("3.5"), rpctypes.ErrGRPCInvalidDowngradeTargetVersion.Error())
-	require.EqualError(t, validate("3.6.1"), errNoDowngrade.Error())
+	require.NoError(t, validate("3.6.1"))
+	_, err := m.Downgrade(t.Context(), &pb.DowngradeRequest{Action: pb.DowngradeRequest_ENABLE, Version: "3.6"})
+	require.EqualError(t, err, rpctypes.ErrGRPCDowngradeInProcess.Error())
+	resp, err := m.Downgrade(t.Context(), &pb.DowngradeRequest{Action: pb.DowngradeRequest_CANCEL})
+	require.NoError(t, err, "what is not under way is canceled already")
+	require.Equal(t, "3.7", resp.Version)
 }
 
 func TestSnapshotEndsWithItsDigest(t *testing.T) {

@@ -19,18 +19,19 @@ type gate struct {
 	later   bool // what it turns on is not in this release
 }
 
-// gates lists etcd 3.7's gates in the order of its help text. Those that tune
+// gates lists etcd 3.7's gates, and one of 3.8, in the order of its help text. Those that tune
 // something petcd does not have (the bbolt transaction buffer, a defragmentation
 // that blocks) are accepted and change nothing. The corruption checks are on,
 // unlike in etcd: package corruption paces them.
 var gates = []gate{
+	{name: "AutoPromoteLearners", stage: "ALPHA"}, // etcd 3.8's
 	{name: "CompactHashCheck", enabled: true, stage: "ALPHA"},
 	{name: "FastLeaseKeepAlive", enabled: true, stage: "BETA"},
 	{name: "InitialCorruptCheck", enabled: true, stage: "ALPHA"},
 	{name: "LeaseCheckpoint", stage: "ALPHA"},
 	{name: "LeaseCheckpointPersist", stage: "ALPHA"},
-	{name: "PriorityRequest", stage: "ALPHA", later: true},
-	{name: "SetMemberLocalAddr", stage: "ALPHA", later: true},
+	{name: "PriorityRequest", stage: "ALPHA"},
+	{name: "SetMemberLocalAddr", stage: "ALPHA"},
 	{name: "StopGRPCServiceOnDefrag", stage: "ALPHA"},
 	{name: "TxnModeWriteWithSharedBuffer", enabled: true, stage: "BETA"},
 }

@@ -48,6 +48,8 @@ var families = []family{
 	{name: "compact", cases: compactCases, own: true},
 	{name: "hash", cases: hashCases, own: true},
 	{name: "alarm", cases: alarmCases, own: true},
+	{name: "downgrade", cases: downgradeCases, own: true},
+	{name: "peer_hash", cases: peerHashCases, own: true},
 	{name: "quota", cases: quotaCases, own: true, flags: []string{"--quota-backend-bytes=16777216"}},
 	{name: "auth_toggle", cases: authToggleCases, own: true, flags: authFlags},
 	{name: "auth_user", cases: authUserCases, own: true, flags: authFlags},

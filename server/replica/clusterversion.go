@@ -8,13 +8,14 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/membershippb"
 
+	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/version"
 )
 
 // versionInterval is how often the leader looks whether the members' versions allow a higher cluster version.
 const versionInterval = 4 * time.Second
 
-// decideVersion keeps the cluster version at the lowest of the members' versions while this member leads, until ctx ends.
+// decideVersion keeps the cluster version at the lowest of the members' versions, or where a downgrade wants it, while this member leads, until ctx ends.
 func (r *Replica) decideVersion(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := r.node.LeaderChanged()
@@ -37,12 +38,8 @@ func (r *Replica) updateVersion(ctx context.Context) {
 	if r.ReadBarrier(ctx) != nil {
 		return
 	}
-	have, want := r.cluster.Version(), r.lowestVersion(ctx)
-	switch {
-	case want == nil && have == nil:
-		// Somebody is out of reach. Begin with the least, and raise it once all are known.
-		want = semver.New(version.MinCluster)
-	case want == nil, have != nil && !have.LessThan(*want):
+	want := nextVersion(r.cluster.Version(), lowest(r.memberVersions(ctx)), r.cluster.Downgrade())
+	if want == nil {
 		return
 	}
 	req := &membershippb.ClusterVersionSetRequest{Ver: want.String()}
@@ -53,27 +50,55 @@ func (r *Replica) updateVersion(ctx context.Context) {
 	r.logger.Info("updated cluster version", "to", want.String())
 }
 
-// lowestVersion is the lowest of all members' versions, without its patch level; nil when a member does not answer.
-func (r *Replica) lowestVersion(ctx context.Context) *semver.Version {
-	lowest := semver.New(version.Cluster)
-	for _, m := range r.cluster.Members() {
-		if m.ID == r.cluster.LocalID() {
-			continue
-		}
-		tctx, cancel := context.WithTimeout(ctx, askMax)
-		v, err := r.peers.version(tctx, m)
-		cancel()
-		if err != nil {
+// nextVersion is the cluster version to change to, nil for none: what all members speak, or what a downgrade goes to.
+// Least is the lowest of the members' versions, nil when one is out of reach.
+func nextVersion(have, least *semver.Version, d membership.Downgrade) *semver.Version {
+	switch {
+	case have == nil && least == nil:
+		// Begin with the oldest, and raise it once all are known.
+		return semver.New(version.MinCluster)
+	case have == nil:
+		return least
+	case least == nil:
+		return nil
+	case d.Enabled:
+		return downgraded(have, least, d)
+	case have.LessThan(*least):
+		return least
+	}
+	return nil
+}
+
+// downgraded is what a downgrade lowers the cluster version to. As in etcd, it is one minor version at a time, both from
+// the cluster version and from what the members speak.
+func downgraded(have, least *semver.Version, d membership.Downgrade) *semver.Version {
+	target, err := semver.NewVersion(d.TargetVersion)
+	if err != nil || target.Equal(*have) {
+		return nil
+	}
+	for _, from := range []*semver.Version{have, least} {
+		if !target.Equal(semver.Version{Major: from.Major, Minor: from.Minor - 1}) {
 			return nil
-		}
-		theirs, err := semver.NewVersion(v.Server)
-		if err != nil {
-			return nil
-		}
-		theirs = &semver.Version{Major: theirs.Major, Minor: theirs.Minor}
-		if theirs.LessThan(*lowest) {
-			lowest = theirs
 		}
 	}
-	return lowest
+	return target
+}
+
+// lowest is the lowest of versions, nil when one of them is.
+func lowest(versions []*semver.Version) (least *semver.Version) {
+	for _, v := range versions {
+		if v == nil {
+			return nil
+		}
+		if least == nil || v.LessThan(*least) {
+			least = v
+		}
+	}
+	return least
+}
+
+// ownVersion is the version of etcd that this server is, as far as clusters count versions.
+func ownVersion() *semver.Version {
+	v := semver.New(version.Cluster)
+	return &semver.Version{Major: v.Major, Minor: v.Minor}
 }

@@ -50,6 +50,18 @@ var (
 	// ErrLearnerNotReady is returned for the promotion of a learner that has not caught up.
 	ErrLearnerNotReady = errors.New("replica: can only promote a learner member which is in sync with leader")
 
+	// ErrNoClusterVersion is returned for a downgrade before the first cluster version was decided.
+	ErrNoClusterVersion = errors.New("replica: cluster version not found during downgrade")
+
+	// ErrBadDowngradeTarget is returned for a downgrade to anything but the next lower minor version.
+	ErrBadDowngradeTarget = errors.New("replica: invalid downgrade target version")
+
+	// ErrDowngradeInProcess is returned for a downgrade while another is under way.
+	ErrDowngradeInProcess = errors.New("replica: cluster has a downgrade job in progress")
+
+	// ErrNoDowngrade is returned when there is no downgrade to cancel.
+	ErrNoDowngrade = errors.New("replica: no inflight downgrade job")
+
 	// ErrBadTransferee is returned when leadership is to move to a member that cannot take it.
 	ErrBadTransferee = errors.New("replica: bad leader transferee")
 )

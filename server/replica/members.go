@@ -216,7 +216,7 @@ func (r *Replica) mayPromote(ctx context.Context, id uint64) error {
 		return membership.ErrIDNotFound
 	}
 	// A member that was just added may be missing, and has nothing.
-	if match := progress[r.cluster.LocalID()].Match; float64(progress[id].Match) < float64(match)*readyPercent {
+	if match := progress[r.cluster.LocalID()].Match; !caughtUp(progress[id].Match, match) {
 		return r.refuse("rejecting promote learner: learner is not ready", id, ErrLearnerNotReady)
 	}
 	if r.cfg.Member.StrictReconfigCheck && !r.cluster.CanPromote() {
