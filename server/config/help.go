@@ -25,6 +25,20 @@ func Usage() string {
 `
 }
 
+// sentence is what --help says of a setting.
+func (st setting) sentence() string {
+	switch st.fate {
+	case moot:
+		return st.usage + " No effect: " + st.why + "."
+	case refused:
+		return st.usage + " Refused: " + st.why + "."
+	case former:
+		return "Deprecated: use --" + st.now + "."
+	case built:
+	}
+	return st.usage
+}
+
 // Help describes every flag, by section, with its default.
 func Help() string {
 	var b strings.Builder
@@ -32,10 +46,7 @@ func Help() string {
 		fmt.Fprintf(&b, "\n%s:\n", sec.title)
 		for _, st := range sec.settings {
 			fmt.Fprintf(&b, "  --%s '%s'\n", st.name, st.initial)
-			if st.fate == later {
-				continue
-			}
-			fmt.Fprintf(&b, "    %s\n", st.usage)
+			fmt.Fprintf(&b, "    %s\n", st.sentence())
 			if st.name == "feature-gates" {
 				fmt.Fprintf(&b, "      %s\n", strings.Join(knownGates(), "\n      "))
 			}

@@ -78,6 +78,7 @@ type parser struct {
 	raw      raw
 	sections []section
 	flags    *flag.FlagSet
+	fileOnly map[string]*value // settings that only a YAML file has
 }
 
 // newParser is a parser with every setting at its default.
@@ -89,9 +90,11 @@ func newParser() *parser {
 		logger:         "zap",
 		fallback:       "exit",
 		rotation:       defaultRotation,
+		namedGates:     map[string]bool{},
 	}
 	p.sections = table(&p.config, &p.raw)
 	p.flags = flagSet(p.sections)
+	p.fileOnly = fileOnly(&p.config)
 	for _, name := range silentlyIgnored {
 		p.flags.Var(fixed(kindString, ""), name, "")
 	}
@@ -114,7 +117,7 @@ func (p *parser) notice(warn bool, message string, attrs ...any) {
 func (p *parser) finish() (*Config, error) {
 	for _, sec := range p.sections {
 		for _, st := range sec.settings {
-			if err := p.judge(st); err != nil {
+			if err := errors.Join(p.checkFormer(st), p.judge(st)); err != nil {
 				return nil, err
 			}
 		}
@@ -122,10 +125,17 @@ func (p *parser) finish() (*Config, error) {
 	if p.raw.fallback == "proxy" {
 		return nil, fmt.Errorf("v2 proxy is deprecated, and --discovery-fallback can't be configured as %q", "proxy")
 	}
-	if p.raw.logger != "zap" {
-		return nil, fmt.Errorf("unknown logger option %q", p.raw.logger)
-	}
 	c := &p.config
+	if err := p.logging(); err != nil {
+		return nil, err
+	}
+	p.defaults()
+	if c.discovers() && !p.isSet("initial-cluster") {
+		p.raw.initialCluster = ""
+	}
+	if p.raw.initialCluster == "" {
+		c.InitialCluster = nil
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -136,31 +146,61 @@ func (p *parser) finish() (*Config, error) {
 	if err = c.setRetention(p.raw.retention); err != nil {
 		return nil, err
 	}
-	if c.DataDir == "" {
-		c.DataDir = c.Name + ".etcd"
-		p.notice(true, "'data-dir' was empty; using default", "data-dir", c.DataDir)
-	}
-	for _, name := range c.FeatureGates.later() {
-		p.notice(true, "the feature gate has no effect in this release", "gate", name)
-	}
-	if p.raw.logRotation {
-		c.LogRotation = p.raw.rotation
-	}
-	p.defaults()
+	p.advise()
 	return c, nil
 }
 
 // judge refuses settings of features that are not there and notes those
 // without effect.
 func (p *parser) judge(st setting) error {
-	switch {
-	case st.fate == built || st.value.String() == st.initial:
+	if st.fate == built || st.fate == former || st.value.String() == st.initial {
 		return nil
-	case st.fate == moot:
-		p.notice(true, "the flag has no effect in petcd", "flag", "--"+st.name, "value", st.value.String())
-		return nil
+	}
+	if st.fate == refused {
+		return fmt.Errorf("--%s=%s: %s: %w", st.name, st.value, st.why, ErrNotBuilt)
+	}
+	p.notice(true, "the flag has no effect in petcd", "flag", "--"+st.name, "value", st.value.String(), "why", st.why)
+	return nil
+}
+
+// logging works out what the logging flags say together.
+func (p *parser) logging() error {
+	c := &p.config
+	switch p.raw.logger {
+	case "zap":
+	case "capnslog":
+		return errors.New("--logger=capnslog is removed in v3.5")
 	default:
-		return fmt.Errorf("--%s=%s: %s: %w", st.name, st.value.String(), st.usage, ErrNotBuilt)
+		return fmt.Errorf("unknown logger option %q", p.raw.logger)
+	}
+	if p.raw.debug {
+		c.LogLevel = "debug"
+	}
+	if p.raw.logRotation {
+		c.LogRotation = p.raw.rotation
+	}
+	if len(c.LogOutputs) == 0 {
+		c.LogOutputs = Default().LogOutputs
+	}
+	return nil
+}
+
+// advise notes what is allowed and seldom meant.
+func (p *parser) advise() {
+	c := &p.config
+	if c.Name == DefaultName {
+		p.notice(true, "it isn't recommended to use default name, please set a value for --name. "+
+			"Note that etcd might run into issue when multiple members have the same default name", "name", c.Name)
+	}
+	if c.FeatureGates["LeaseCheckpoint"] && !c.FeatureGates["LeaseCheckpointPersist"] {
+		p.notice(true, "Detected that checkpointing is enabled without persistence. Consider enabling feature gate LeaseCheckpointPersist")
+	}
+	for _, name := range c.FeatureGates.later() {
+		p.notice(true, "the feature gate has no effect in this release", "gate", name)
+	}
+	if c.DataDir == "" {
+		c.DataDir = c.Name + ".etcd"
+		p.notice(true, "'data-dir' was empty; using default", "data-dir", c.DataDir)
 	}
 }
 
@@ -177,6 +217,14 @@ func (p *parser) defaults() {
 		p.notice(false, "updating snapshot catch-up entries to default",
 			"given-snapshot-catchup-entries", 0, "updated-snapshot-catchup-entries", d.SnapshotCatchUpEntries)
 	}
+	if c.BcryptCost < bcryptMin || c.BcryptCost > bcryptMax {
+		p.notice(true, "use default bcrypt cost instead of the invalid given cost",
+			"min-cost", bcryptMin, "max-cost", bcryptMax, "default-cost", d.BcryptCost, "given-cost", c.BcryptCost)
+		c.BcryptCost = d.BcryptCost
+	}
+	if c.SelfSignedCertValidity == 0 {
+		c.SelfSignedCertValidity = d.SelfSignedCertValidity
+	}
 	if c.CompactionBatchLimit == 0 {
 		c.CompactionBatchLimit = d.CompactionBatchLimit
 	}
@@ -189,7 +237,7 @@ func (p *parser) defaults() {
 	if c.WatchProgressNotifyInterval == 0 {
 		c.WatchProgressNotifyInterval = d.WatchProgressNotifyInterval
 	}
-	if c.WatchProgressNotifyInterval < MinWatchProgressInterval {
+	if c.WatchProgressNotifyInterval >= 0 && c.WatchProgressNotifyInterval < MinWatchProgressInterval {
 		c.WatchProgressNotifyInterval = MinWatchProgressInterval
 		p.notice(true, "adjusting watch progress notify interval to minimum period",
 			"min-watch-progress-notify-interval", MinWatchProgressInterval.String())

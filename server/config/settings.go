@@ -4,6 +4,7 @@ import (
 	"flag"
 	"io"
 	"slices"
+	"strings"
 )
 
 // fate is what petcd does with a setting.
@@ -15,9 +16,11 @@ const (
 	// moot: the setting tunes a part of etcd that petcd does not have, and
 	// nothing an operator relies on changes by leaving it out.
 	moot
-	// later: the setting asks for a feature that petcd does not have; any
-	// value but the default is refused.
-	later
+	// refused: the setting asks for something that petcd does not do; any
+	// value but the default is an error.
+	refused
+	// former: the name that an earlier etcd had for another setting.
+	former
 )
 
 // setting is one flag with its environment variable and YAML key.
@@ -27,6 +30,8 @@ type setting struct {
 	fate    fate
 	usage   string
 	initial string // the default, as --help shows it
+	why     string // of a moot or refused setting
+	now     string // what a former name is called now: a flag, or "feature-gates=" and a gate
 }
 
 // section is a heading of --help and the settings below it.
@@ -46,6 +51,8 @@ type raw struct {
 	logRotation    bool
 	rotation       string
 	version        bool
+	debug          bool
+	namedGates     map[string]bool // gates that --feature-gates named
 }
 
 // s makes a setting that does what it says.
@@ -53,9 +60,15 @@ func s(name string, v *value, usage string) setting {
 	return setting{name: name, value: v, fate: built, usage: usage, initial: v.String()}
 }
 
+// refuse makes a setting whose every value but the default is refused.
+func refuse(st setting, why string) setting {
+	st.fate, st.why = refused, why
+	return st
+}
+
 // table is Invariant I2's one table: every setting, bound to c and r.
 func table(c *Config, r *raw) []section {
-	return []section{
+	sections := []section{
 		{"Member", []setting{
 			s("name", text(&c.Name), "Human-readable name for this member."),
 			shown(s("data-dir", text(&c.DataDir), "Path to the data directory."), "${name}.etcd"),
@@ -79,7 +92,7 @@ func table(c *Config, r *raw) []section {
 			s("socket-reuse-address", boolean(&c.SocketReuseAddress), "Set SO_REUSEADDR on listeners, so that an address in TIME_WAIT can be bound."),
 			s("enable-grpc-gateway", boolean(&c.EnableGRPCGateway), "Enable the JSON gateway to the gRPC services."),
 			s("memory-mlock", boolean(&c.MemoryMlock), "Lock the process's memory, so that none of it is swapped out."),
-			s("feature-gates", gatesValue(c.FeatureGates), "Name=true|false pairs, comma-separated. Known gates:"),
+			s("feature-gates", gatesValue(c.FeatureGates, r), "Name=true|false pairs, comma-separated. Known gates:"),
 		}},
 		{"Clustering", []setting{
 			s("initial-advertise-peer-urls", urls(&c.AdvertisePeerURLs), "List of this member's peer URLs to advertise to the rest of the cluster."),
@@ -99,7 +112,7 @@ func table(c *Config, r *raw) []section {
 			s("client-key-file", text(&c.ClientTLS.ClientKeyFile), "Path to an explicit TLS key file for the client connections that the member opens to itself."),
 			s("client-cert-auth", boolean(&c.ClientTLS.ClientCertAuth), "Enable client cert authentication. A JSON gateway's user never comes from a certificate."),
 			s("client-crl-file", text(&c.ClientTLS.CRLFile), "Path to the client certificate revocation list file."),
-			s("client-cert-allowed-hostname", list(&c.ClientTLS.AllowedHostnames), "Comma-separated list of SAN hostnames for client cert authentication."),
+			s("client-cert-allowed-hostname", names(&c.ClientTLS.AllowedHostnames), "Comma-separated list of SAN hostnames for client cert authentication."),
 			s("trusted-ca-file", text(&c.ClientTLS.TrustedCAFile), "Path to the client server TLS trusted CA cert file."),
 			s("auto-tls", boolean(&c.ClientTLS.Auto), "Client TLS using generated certificates."),
 			s("peer-cert-file", text(&c.PeerTLS.CertFile), "Path to the peer server TLS cert file."),
@@ -110,15 +123,15 @@ func table(c *Config, r *raw) []section {
 			s("peer-trusted-ca-file", text(&c.PeerTLS.TrustedCAFile), "Path to the peer server TLS trusted CA file."),
 			s("peer-auto-tls", boolean(&c.PeerTLS.Auto), "Peer TLS using generated certificates."),
 			s("peer-crl-file", text(&c.PeerTLS.CRLFile), "Path to the peer certificate revocation list file."),
-			s("peer-cert-allowed-cn", list(&c.PeerTLS.AllowedCNs), "Comma-separated list of CNs that a connecting peer's certificate may have."),
-			s("peer-cert-allowed-hostname", list(&c.PeerTLS.AllowedHostnames), "Comma-separated list of SAN hostnames that a connecting peer's certificate may have."),
+			s("peer-cert-allowed-cn", names(&c.PeerTLS.AllowedCNs), "Comma-separated list of CNs that a connecting peer's certificate may have."),
+			s("peer-cert-allowed-hostname", names(&c.PeerTLS.AllowedHostnames), "Comma-separated list of SAN hostnames that a connecting peer's certificate may have."),
 			s("peer-skip-client-san-verification", boolean(&c.PeerTLS.SkipClientSANVerification), "Skip the check of a peer certificate's SAN addresses."),
 			s("self-signed-cert-validity", unsigned(&c.SelfSignedCertValidity), "Years for which the certificates of --auto-tls and --peer-auto-tls are good."),
 			s("cipher-suites", list(&c.CipherSuites), "Comma-separated list of TLS cipher suites between client/server and peers (empty: Go's)."),
 			s("tls-min-version", text(&c.TLSMinVersion), "Minimum TLS version: TLS1.2 or TLS1.3."),
 			s("tls-max-version", text(&c.TLSMaxVersion), "Maximum TLS version: TLS1.2 or TLS1.3 (empty: Go's)."),
-			s("cors", list(&c.CORS), "Comma-separated whitelist of origins for CORS, or cross-origin resource sharing, (empty or * means allow all)."),
-			s("host-whitelist", list(&c.HostWhitelist), "Comma-separated list of acceptable hostnames in HTTP requests without TLS (empty or * means allow all)."),
+			s("cors", origins(&c.CORS), "Comma-separated whitelist of origins for CORS, or cross-origin resource sharing, (empty or * means allow all)."),
+			s("host-whitelist", commaText(&c.HostWhitelist), "Comma-separated list of acceptable hostnames in HTTP requests without TLS (empty or * means allow all)."),
 		}, authSettings(c))},
 		{"Discovery", discoverySettings(c)},
 		{"Profiling and Monitoring", []setting{
@@ -159,8 +172,10 @@ func table(c *Config, r *raw) []section {
 			s("config-file", text(&r.configFile), "Path to a YAML file with these settings. Flags and environment variables are then ignored; durations are integer nanoseconds."),
 			s("version", boolean(&r.version), "Print the version and exit."),
 		}},
-		{"Accepted without effect (they tune parts of etcd that petcd does not have)", mootSettings(r)},
+		{"Accepted without effect", mootSettings(r)},
+		{"Accepted at their defaults only", refusedSettings()},
 	}
+	return append(sections, section{"Former names", formerSettings(sections, c, r)})
 }
 
 // authSettings are the flags of authentication.
@@ -172,12 +187,15 @@ func authSettings(c *Config) []setting {
 	}
 }
 
+// noDiscovery is why the flags that turn discovery on are refused.
+const noDiscovery = "discovery is not in this release; name the members in --initial-cluster"
+
 // discoverySettings are the flags that find the first members.
 func discoverySettings(c *Config) []setting {
 	d := &c.Discovery
 	return []setting{
-		s("discovery-token", text(&d.Token), "Token of the cluster in the discovery service."),
-		s("discovery-endpoints", list(&d.Endpoints), "gRPC endpoints of the discovery service."),
+		refuse(s("discovery-token", text(&d.Token), "Token of the cluster in the discovery service."), noDiscovery),
+		refuse(s("discovery-endpoints", list(&d.Endpoints), "gRPC endpoints of the discovery service."), noDiscovery),
 		s("discovery-dial-timeout", duration(&d.DialTimeout), "Time to connect to the discovery service."),
 		s("discovery-request-timeout", duration(&d.RequestTimeout), "Time for a request to the discovery service."),
 		s("discovery-keepalive-time", duration(&d.KeepAliveTime), "How long the connection may be silent before it is probed."),
@@ -189,8 +207,8 @@ func discoverySettings(c *Config) []setting {
 		s("discovery-cacert", text(&d.TrustedCAFile), "CA bundle that the discovery service is verified with."),
 		s("discovery-user", text(&d.User), "User name, or name:password, for the discovery service."),
 		s("discovery-password", text(&d.Password), "Password for the discovery service."),
-		s("discovery-srv", text(&c.DiscoverySRV), "DNS domain whose SRV records name the first members."),
-		s("discovery-srv-name", text(&c.DiscoverySRVName), "Suffix of the SRV service name."),
+		refuse(s("discovery-srv", text(&c.DiscoverySRV), "DNS domain whose SRV records name the first members."), noDiscovery),
+		refuse(s("discovery-srv-name", text(&c.DiscoverySRVName), "Suffix of the SRV service name."), noDiscovery),
 	}
 }
 
@@ -200,9 +218,17 @@ func shown(st setting, initial string) setting {
 	return st
 }
 
-// gatesValue parses feature gates onto their defaults.
-func gatesValue(g FeatureGates) *value {
-	return &value{kindString, g.Set, func() string { return "" }}
+// gatesValue parses feature gates onto their defaults, and remembers which
+// were named.
+func gatesValue(g FeatureGates, r *raw) *value {
+	set := func(text string) error {
+		for _, pair := range strings.Split(text, ",") {
+			name, _, _ := strings.Cut(pair, "=")
+			r.namedGates[strings.TrimSpace(name)] = true
+		}
+		return g.Set(text)
+	}
+	return &value{kindString, set, func() string { return "" }}
 }
 
 // flagSet registers every setting of the table under its name.

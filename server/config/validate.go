@@ -16,6 +16,9 @@ import (
 // their progress.
 const MinWatchProgressInterval = 100 * time.Millisecond
 
+// maxSamplingRate is the most that can be traced: a million of a million.
+const maxSamplingRate = 1_000_000
+
 // logLevels are the levels etcd's --log-level takes.
 var logLevels = map[string]bool{
 	"debug": true, "info": true, "warn": true, "error": true,
@@ -33,13 +36,8 @@ func (c *Config) Validate() error {
 	default:
 		return fmt.Errorf("unknown log format: %s, supported values json, console", c.LogFormat)
 	}
-	for _, out := range c.LogOutputs {
-		switch {
-		case out == "default" && len(c.LogOutputs) > 1:
-			return fmt.Errorf("multi logoutput for %q is not supported yet", "default")
-		case out == "systemd/journal":
-			return fmt.Errorf("--log-outputs=%s: %w", out, ErrNotBuilt)
-		}
+	if err := c.checkLogOutputs(); err != nil {
+		return err
 	}
 	for _, us := range [][]url.URL{c.ListenPeerURLs, c.ListenClientURLs, c.ListenClientHTTPURLs, c.ListenMetricsURLs} {
 		if err := checkBindURLs(us); err != nil {
@@ -55,6 +53,9 @@ func (c *Config) Validate() error {
 	if c.InitialClusterState != ClusterStateNew && c.InitialClusterState != ClusterStateExisting {
 		return fmt.Errorf("unexpected clusterState %q", c.InitialClusterState)
 	}
+	if err := c.checkDiscovery(); err != nil {
+		return err
+	}
 	if err := c.checkTimes(); err != nil {
 		return err
 	}
@@ -68,8 +69,17 @@ func (c *Config) Validate() error {
 	default:
 		return fmt.Errorf("unknown auto-compaction-mode %q", c.AutoCompactionMode)
 	}
+	if r := c.Tracing.SamplingRate; c.Tracing.Enabled && (r < 0 || r > maxSamplingRate) {
+		return fmt.Errorf("--distributed-tracing-sampling-rate must be from 0 to %d (set to %d)", maxSamplingRate, r)
+	}
 	if c.FeatureGates["LeaseCheckpointPersist"] && !c.FeatureGates["LeaseCheckpoint"] {
 		return errors.New("enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint")
+	}
+	if c.CompactHashCheckTime <= 0 {
+		return fmt.Errorf("--compact-hash-check-time must be >0 (set to %v)", c.CompactHashCheckTime)
+	}
+	if err := c.checkSecurity(); err != nil {
+		return err
 	}
 	return c.checkLimits()
 }
@@ -95,6 +105,8 @@ func (c *Config) checkLimits() error {
 	switch {
 	case c.MaxRequestBytes > maxRequestBytes:
 		return fmt.Errorf("--max-request-bytes must be at most %d (set to %d)", maxRequestBytes, c.MaxRequestBytes)
+	case c.CorruptCheckTime < 0:
+		return fmt.Errorf("--corrupt-check-time must be >=0 (set to %v)", c.CorruptCheckTime)
 	case c.CompactionBatchLimit < 0:
 		return fmt.Errorf("--compaction-batch-limit must be >=0 (set to %d)", c.CompactionBatchLimit)
 	case c.CompactionSleepInterval < 0:

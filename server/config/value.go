@@ -20,8 +20,10 @@ const (
 	kindString kind = iota
 	kindBool
 	kindNumber
+	kindCount // a number that is not negative
 	kindDuration
 	kindList
+	kindNames // a list that earlier releases had as one text
 )
 
 // value is a flag.Value made of two functions.
@@ -168,6 +170,37 @@ func list(p *[]string) *value {
 	return &value{kindList, set, func() string { return strings.Join(*p, ",") }}
 }
 
+// names is a list that a YAML file may also give as one text.
+func names(p *[]string) *value {
+	v := list(p)
+	v.kind = kindNames
+	return v
+}
+
+// commaText is a list that is one comma-separated text in a YAML file too.
+func commaText(p *[]string) *value {
+	v := list(p)
+	v.kind = kindString
+	return v
+}
+
+// origins is "*", or comma-separated URLs.
+func origins(p *[]string) *value {
+	v := commaText(p)
+	set := v.set
+	v.set = func(s string) error {
+		if s == "*" {
+			return set(s)
+		}
+		us, err := types.NewURLs(strings.Split(s, ","))
+		if err != nil {
+			return err
+		}
+		return set(us.String())
+	}
+	return v
+}
+
 // urls is comma-separated URLs, kept sorted and without repeats. As in etcd an
 // empty text leaves the setting as it is.
 func urls(p *[]url.URL) *value {
@@ -209,6 +242,12 @@ func normal(k kind, s string) (string, error) {
 			return "", errParse
 		}
 		return strconv.FormatBool(b), nil
+	case kindCount:
+		n, err := strconv.ParseUint(s, 0, 64)
+		if err != nil {
+			return "", numberError(err)
+		}
+		return strconv.FormatUint(n, 10), nil
 	case kindNumber:
 		n, err := strconv.ParseInt(s, 0, 64)
 		if err != nil {
@@ -221,7 +260,7 @@ func normal(k kind, s string) (string, error) {
 			return "", errParse
 		}
 		return d.String(), nil
-	case kindString, kindList:
+	case kindString, kindList, kindNames:
 		return s, nil
 	}
 	return "", fmt.Errorf("unknown kind %d", k)

@@ -15,28 +15,38 @@ import (
 // nested are the YAML keys whose value is a map, with the prefix that turns
 // their keys into flag names.
 var nested = map[string]string{
-	"client-transport-security": "",
-	"peer-transport-security":   "peer-",
-	"socket-options":            "socket-",
-	"discovery-config":          "discovery-",
+	"client-transport-security":      "",
+	"peer-transport-security":        "peer-",
+	"socket-options":                 "socket-",
+	"discovery-config":               "discovery-",
+	"discovery-config.client":        "discovery-",
+	"discovery-config.client.secure": "discovery-",
+	"discovery-config.client.auth":   "discovery-",
 }
 
-// renamed are the nested keys that are not the flag's name less its prefix.
+// renamed are the keys that are not the flag's name less its section's prefix.
 var renamed = map[string]string{
-	"allowed-cn":            "peer-cert-allowed-cn",
-	"allowed-hostname":      "client-cert-allowed-hostname",
-	"peer-allowed-cn":       "peer-cert-allowed-cn",
-	"peer-allowed-hostname": "peer-cert-allowed-hostname",
+	"allowed-cn":                             clientCN,
+	"skip-client-san-verification":           clientSAN,
+	"allowed-hostname":                       "client-cert-allowed-hostname",
+	"peer-allowed-cn":                        "peer-cert-allowed-cn",
+	"peer-allowed-hostname":                  "peer-cert-allowed-hostname",
+	"discovery-username":                     "discovery-user",
+	"experimental-snapshot-catch-up-entries": "experimental-snapshot-catchup-entries",
 }
 
-// former are keys that etcd's own sample files of earlier releases carry,
-// with the only text at which they mean nothing any more. An empty text
-// stands for any.
-var former = map[string]string{
-	"debug": "false", "enable-v2": "false", "proxy": "off",
-	"discovery": "", "discovery-proxy": "",
-	"proxy-failure-wait": "", "proxy-refresh-interval": "", "proxy-dial-timeout": "",
-	"proxy-write-timeout": "", "proxy-read-timeout": "",
+// What etcd's file can say of the client port and its command line can't.
+const (
+	clientCN  = "client-transport-security.allowed-cn"
+	clientSAN = "client-transport-security.skip-client-san-verification"
+)
+
+// fileOnly are the settings that no flag has.
+func fileOnly(c *Config) map[string]*value {
+	return map[string]*value{
+		clientCN:  names(&c.ClientTLS.AllowedCNs),
+		clientSAN: boolean(&c.ClientTLS.SkipClientSANVerification),
+	}
 }
 
 // parseYAML reads a whole configuration file.
@@ -60,29 +70,36 @@ func parseYAML(data []byte) (*Config, error) {
 	return p.finish()
 }
 
-// setYAML applies one top-level key.
-func (p *parser) setYAML(key string, v any) error {
-	prefix, isMap := nested[key]
-	if !isMap {
-		return p.setKey(key, key, v)
+// setYAML applies one key, given with the path of the maps that it is in.
+func (p *parser) setYAML(path string, v any) error {
+	if _, isMap := nested[path]; !isMap {
+		return p.setKey(flagName(path), path, v)
 	}
 	if v == nil {
 		return nil
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("invalid %s", key)
+		return fmt.Errorf("invalid %s", path)
 	}
 	for _, k := range sortedKeys(m) {
-		name := prefix + k
-		if to, ok := renamed[name]; ok {
-			name = to
-		}
-		if err := p.setKey(name, key+"."+k, m[k]); err != nil {
+		if err := p.setYAML(path+"."+k, m[k]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// flagName is the flag that a key stands for.
+func flagName(path string) string {
+	name := path
+	if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
+		name = nested[path[:dot]] + path[dot+1:]
+	}
+	if to, ok := renamed[name]; ok {
+		return to
+	}
+	return name
 }
 
 // setKey sets the flag of the given name; key is what the file calls it.
@@ -90,29 +107,29 @@ func (p *parser) setKey(name, key string, v any) error {
 	if v == nil {
 		return nil
 	}
-	if neutral, ok := former[name]; ok {
-		if text := fmt.Sprint(v); neutral != "" && text != neutral {
-			return fmt.Errorf("%s: %s: %w", key, text, ErrNotBuilt)
-		}
-		p.notice(true, "the setting has no effect in petcd", "key", key)
+	if name == "discovery-fallback" { // samples of etcd 3.6 and before carry 'proxy', and its own reader drops it
+		p.notice(true, "the setting has no effect in a file", "key", key)
 		return nil
 	}
-	f := p.flags.Lookup(name)
-	if f == nil || name == "config-file" || name == "version" {
-		return fmt.Errorf("unknown setting %q", key)
+	val := p.fileOnly[name]
+	if f := p.flags.Lookup(name); f != nil && name != "config-file" && name != "version" && !slices.Contains(silentlyIgnored, name) {
+		val, _ = f.Value.(*value)
 	}
-	val, ok := f.Value.(*value)
-	if !ok {
+	if val == nil {
 		return fmt.Errorf("unknown setting %q", key)
 	}
 	text, err := yamlText(val.kind, v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	if text == "" && val.kind == kindString && f.Value.String() != "" && slices.Contains(keepWhenEmpty, name) {
+	if text == "" && val.kind == kindString && val.String() != "" && slices.Contains(keepWhenEmpty, name) {
 		return nil
 	}
-	if err := p.flags.Set(name, text); err != nil {
+	set := func(text string) error { return p.flags.Set(name, text) }
+	if p.fileOnly[name] != nil {
+		set = val.Set
+	}
+	if err := set(text); err != nil {
 		return fmt.Errorf("invalid value %q for %s: %w", text, key, err)
 	}
 	return nil
@@ -131,7 +148,7 @@ func yamlText(k kind, v any) (string, error) {
 			return fmt.Sprint(b), nil
 		}
 		return "", errors.New("must be true or false")
-	case kindNumber:
+	case kindNumber, kindCount:
 		if n, ok := v.(json.Number); ok {
 			return n.String(), nil
 		}
@@ -143,7 +160,10 @@ func yamlText(k kind, v any) (string, error) {
 			}
 		}
 		return "", errors.New("must be a duration in integer nanoseconds (600000000000 for ten minutes)")
-	case kindList:
+	case kindList, kindNames:
+		if one, ok := v.(string); ok && k == kindNames {
+			return one, nil
+		}
 		items, ok := v.([]any)
 		if !ok {
 			return "", errors.New("must be a list")

@@ -39,7 +39,7 @@ func TestTextsAndExitCodes(t *testing.T) {
 		"positional":  {[]string{"bar"}, nil, 1, "", `"msg":"failed to verify flags","error":"\"bar\" is not a valid flag"`},
 		"advertise":   {[]string{"--listen-client-urls=http://127.0.0.1:1"}, nil, 1, "", "--advertise-client-urls is required when --listen-client-urls is set explicitly"},
 		"conflict":    {[]string{"--name=a"}, []string{"ETCD_NAME=b"}, 1, "", "is shadowed by corresponding command-line flag"},
-		"TLS":         {[]string{"--auto-tls"}, nil, 1, "", "--auto-tls=true: TLS: not supported by this release of petcd"},
+		"proxy":       {[]string{"--proxy=on"}, nil, 1, "", "--proxy=on: "},
 		"gateway":     {[]string{"gateway", "start"}, nil, 1, "", "etcd gateway: "},
 		"grpc-proxy":  {[]string{"grpc-proxy"}, nil, 1, "", "etcd grpc-proxy: "},
 		"log file":    {[]string{"--log-outputs=/nonexistent/log"}, nil, 1, "", "open log output: open /nonexistent/log"},
