@@ -96,6 +96,9 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 		Logger:         s.logger,
 		Registerer:     o.Registry,
 	})
+	if o.Dial == nil {
+		o.Dial = localDialer(&s.cfg, s.logger)
+	}
 	s.replica, err = replica.Open(ctx, replica.Config{
 		Member: s.cfg, Leases: s.lessor, Logger: s.logger, Registerer: o.Registry,
 		FS: o.FS, Dial: o.Dial, TLS: s.security.peer.Dial, Filter: o.Filter,
