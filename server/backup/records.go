@@ -15,10 +15,13 @@ import (
 	"github.com/petcd/petcd/storage/etcddb"
 )
 
-// importRecords brings the small records of etcd's database into a state: alarms, the cluster version and a downgrade.
+// importRecords brings the small records of etcd's database into a state: users, alarms, the cluster version and a downgrade.
 // Members are the new cluster's.
 func importRecords(db *etcddb.File, e *storage.Edit) error {
 	if err := importVersions(db, e); err != nil {
+		return err
+	}
+	if err := importUsers(db, e); err != nil {
 		return err
 	}
 	return db.Walk(etcddb.BucketAlarm, func(k, _ []byte) error {
@@ -99,5 +102,5 @@ func exportRecords(s *storage.Saved, w *etcddb.Writer) error {
 			return err
 		}
 	}
-	return nil
+	return exportUsers(s, w)
 }
