@@ -66,6 +66,12 @@ func refuse(st setting, why string) setting {
 	return st
 }
 
+// idle makes a setting that is read and changes nothing.
+func idle(st setting, why string) setting {
+	st.fate, st.why = moot, why
+	return st
+}
+
 // table is Invariant I2's one table: every setting, bound to c and r.
 func table(c *Config, r *raw) []section {
 	sections := []section{
@@ -196,17 +202,17 @@ func discoverySettings(c *Config) []setting {
 	return []setting{
 		refuse(s("discovery-token", text(&d.Token), "Token of the cluster in the discovery service."), noDiscovery),
 		refuse(s("discovery-endpoints", list(&d.Endpoints), "gRPC endpoints of the discovery service."), noDiscovery),
-		s("discovery-dial-timeout", duration(&d.DialTimeout), "Time to connect to the discovery service."),
-		s("discovery-request-timeout", duration(&d.RequestTimeout), "Time for a request to the discovery service."),
-		s("discovery-keepalive-time", duration(&d.KeepAliveTime), "How long the connection may be silent before it is probed."),
-		s("discovery-keepalive-timeout", duration(&d.KeepAliveTimeout), "How long a probed connection may stay silent before it is closed."),
-		s("discovery-insecure-transport", boolean(&d.InsecureTransport), "Connect to the discovery service without TLS."),
-		s("discovery-insecure-skip-tls-verify", boolean(&d.InsecureSkipVerify), "Do not verify the discovery service's certificate; for tests only."),
-		s("discovery-cert", text(&d.CertFile), "Client certificate for the discovery service."),
-		s("discovery-key", text(&d.KeyFile), "Key of the client certificate for the discovery service."),
-		s("discovery-cacert", text(&d.TrustedCAFile), "CA bundle that the discovery service is verified with."),
-		s("discovery-user", text(&d.User), "User name, or name:password, for the discovery service."),
-		s("discovery-password", text(&d.Password), "Password for the discovery service."),
+		idle(s("discovery-dial-timeout", duration(&d.DialTimeout), "Time to connect to the discovery service."), noDiscovery),
+		idle(s("discovery-request-timeout", duration(&d.RequestTimeout), "Time for a request to the discovery service."), noDiscovery),
+		idle(s("discovery-keepalive-time", duration(&d.KeepAliveTime), "How long the connection may be silent before it is probed."), noDiscovery),
+		idle(s("discovery-keepalive-timeout", duration(&d.KeepAliveTimeout), "How long a probed connection may stay silent before it is closed."), noDiscovery),
+		idle(s("discovery-insecure-transport", boolean(&d.InsecureTransport), "Connect to the discovery service without TLS."), noDiscovery),
+		idle(s("discovery-insecure-skip-tls-verify", boolean(&d.InsecureSkipVerify), "Do not verify the discovery service's certificate; for tests only."), noDiscovery),
+		idle(s("discovery-cert", text(&d.CertFile), "Client certificate for the discovery service."), noDiscovery),
+		idle(s("discovery-key", text(&d.KeyFile), "Key of the client certificate for the discovery service."), noDiscovery),
+		idle(s("discovery-cacert", text(&d.TrustedCAFile), "CA bundle that the discovery service is verified with."), noDiscovery),
+		idle(s("discovery-user", text(&d.User), "User name, or name:password, for the discovery service."), noDiscovery),
+		idle(s("discovery-password", text(&d.Password), "Password for the discovery service."), noDiscovery),
 		refuse(s("discovery-srv", text(&c.DiscoverySRV), "DNS domain whose SRV records name the first members."), noDiscovery),
 		refuse(s("discovery-srv-name", text(&c.DiscoverySRVName), "Suffix of the SRV service name."), noDiscovery),
 	}
