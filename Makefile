@@ -24,10 +24,11 @@ help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Builds etcd, etcdctl and bench into bin/.
+build: ## Builds etcd, etcdctl, etcdutl and bench into bin/.
 	@mkdir -p $(BIN)
 	@go build -ldflags '-s -w' -o $(BIN)/etcd ./server/cmd/etcd
 	@go build -ldflags '-s -w' -o $(BIN)/etcdctl ./etcdctl
+	@go build -ldflags '-s -w' -o $(BIN)/etcdutl ./server/cmd/etcdutl
 	@go build -o $(BIN)/bench ./bench
 	@go build -o $(BIN)/devcluster ./server/cmd/devcluster
 
@@ -82,7 +83,7 @@ generate: ## Generates the Go code of our .proto files; needs protoc.
 	@.ci/generate
 
 .PHONY: release
-release: ## Writes dist/etcd-<version>-linux-{amd64,arm64}.tar.gz with etcd and etcdctl, and their checksums.
+release: ## Writes dist/etcd-<version>-linux-{amd64,arm64}.tar.gz with etcd, etcdctl and etcdutl, and their checksums.
 	@.ci/release $(VERSION)
 
 .PHONY: clean
