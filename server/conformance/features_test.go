@@ -26,6 +26,7 @@ const (
 	keysWithoutLease  feature = "keys_only leaves out the lease too (3.7)"
 	txnCheckOrder     feature = "a txn's operations are checked in their order (3.6); it checks puts first"
 	downgrade         feature = "Maintenance.Downgrade (3.5)"
+	peerHash          feature = "the peer port answers questions for hashes (3.5); 3.4.23 hangs up"
 	hashAtCompacted   feature = "HashKV at the compacted revision (3.5)"
 )
 
@@ -41,15 +42,23 @@ const (
 	loginIgnoresToken   feature = "a login looks at no token (3.5)"
 )
 
+// Those of TLS.
+const (
+	httpPorts           feature = "--listen-client-http-urls (3.4.25)"
+	allowedHostnameList feature = "a list of allowed hostnames (3.6)"
+	tlsVersions         feature = "--tls-min-version and --tls-max-version (3.4.27)"
+)
+
 // lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
 // nothing.
 var lacking = map[string]map[feature]bool{
 	process.Etcd34: {
 		rangeStream: true, moreStatusFields: true, hashRevision: true, snapshotVersion: true,
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
-		sortChecked: true, updateOfLearner: true, hashAtCompacted: true,
+		sortChecked: true, updateOfLearner: true, hashAtCompacted: true, peerHash: true,
 		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true, keysWithoutLease: true, txnCheckOrder: true,
 		authStatus: true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
+		httpPorts: true, allowedHostnameList: true, tlsVersions: true,
 	},
 }
 
@@ -60,7 +69,13 @@ func (tg target) has(f feature) bool { return !lacking[tg.name][f] }
 // so.
 func needs(t *testing.T, e *env, f feature) {
 	t.Helper()
-	if !e.target.has(f) {
-		t.Skipf("etcd %s lacks %s", e.target.name, f)
+	e.target.needs(t, f)
+}
+
+// needs is that for a test that is no case of the suite.
+func (tg target) needs(t *testing.T, f feature) {
+	t.Helper()
+	if !tg.has(f) {
+		t.Skipf("etcd %s lacks %s", tg.name, f)
 	}
 }

@@ -40,6 +40,7 @@ func (e *env) peer(t *testing.T, method, path string, header http.Header, body s
 func peerHashCases(s *suite) {
 	const path = "/members/hashkv"
 	s.run("hash_at_a_revision", func(t *testing.T, e *env) {
+		needs(t, e, peerHash)
 		rev := e.put(t, "a", "1")
 		want, err := e.maint.HashKV(e.ctx, &pb.HashKVRequest{Revision: rev})
 		require.NoError(t, err)
@@ -49,10 +50,8 @@ func peerHashCases(s *suite) {
 		require.Equal(t, "application/json", got.header.Get("Content-Type"))
 		require.NotEmpty(t, got.header.Get("X-Etcd-Cluster-ID"))
 		require.Contains(t, got.body, `"hash":`+fmt.Sprint(want.Hash))
-		if e.target.has(moreStatusFields) { // 3.4 does not say which revision it hashed
-			require.JSONEq(t, `{"header":{"revision":`+fmt.Sprint(rev+1)+`},"hash":`+fmt.Sprint(want.Hash)+
-				`,"compact_revision":-1,"hash_revision":`+fmt.Sprint(rev)+`}`, got.body)
-		}
+		require.JSONEq(t, `{"header":{"revision":`+fmt.Sprint(rev+1)+`},"hash":`+fmt.Sprint(want.Hash)+
+			`,"compact_revision":-1,"hash_revision":`+fmt.Sprint(rev)+`}`, got.body)
 	})
 	for _, c := range []struct {
 		name, method string
@@ -67,18 +66,20 @@ func peerHashCases(s *suite) {
 		{"future", http.MethodGet, nil, `{"revision":1000000}`, http.StatusBadRequest, "mvcc: required revision is a future revision\n"},
 	} {
 		s.run(c.name, func(t *testing.T, e *env) {
+			needs(t, e, peerHash)
 			got := e.peer(t, c.method, path, c.header, c.body)
 			require.Equal(t, c.status, got.status)
 			require.Equal(t, c.text, got.body)
 		})
 	}
 	s.run("other_cluster", func(t *testing.T, e *env) {
-		needs(t, e, downgrade) // came with 3.5
+		needs(t, e, peerHash)
 		got := e.peer(t, http.MethodGet, path, http.Header{"X-Etcd-Cluster-Id": {"12"}}, `{}`)
 		require.Equal(t, http.StatusPreconditionFailed, got.status)
 		require.Equal(t, "cluster ID mismatch\n", got.body)
 	})
 	s.run("compacted", func(t *testing.T, e *env) {
+		needs(t, e, peerHash)
 		e.put(t, "a", "1")
 		rev := e.put(t, "a", "2")
 		_, err := e.kv.Compact(e.ctx, &pb.CompactionRequest{Revision: rev, Physical: true})
