@@ -17,6 +17,7 @@ import (
 func initialCluster(text string, c *Config) (types.URLsMap, error) {
 	def := Default()
 	if c.Name != DefaultName && text == def.InitialCluster.String() {
+		c.clusterFollowsName = true
 		return types.URLsMap{c.Name: append(types.URLs(nil), c.AdvertisePeerURLs...)}, nil
 	}
 	m, err := types.NewURLsMap(text)

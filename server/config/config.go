@@ -103,6 +103,10 @@ type Config struct {
 
 	FeatureGates FeatureGates
 
+	// clusterFollowsName says that InitialCluster was made of Name and
+	// AdvertisePeerURLs.
+	clusterFollowsName bool
+
 	// Notices are what Parse found worth telling, for the first logger.
 	Notices []Notice
 }

@@ -264,6 +264,26 @@ func TestBootstrapChecks(t *testing.T) {
 	require.NoError(t, c.VerifyBootstrap(t.Context()), "hosts are compared by address")
 }
 
+func TestAdvertiseHost(t *testing.T) {
+	c, err := Parse([]string{"--name=a", "--listen-peer-urls=http://0.0.0.0:1"}, nil)
+	require.NoError(t, err)
+	require.True(t, c.AdvertiseHost("192.0.2.7"))
+	require.Equal(t, "http://192.0.2.7:1", c.AdvertisePeerURLs[0].String())
+	require.Equal(t, "a=http://192.0.2.7:1", c.InitialCluster.String())
+	require.Equal(t, "http://localhost:2379", c.AdvertiseClientURLs[0].String())
+	require.NoError(t, c.VerifyBootstrap(t.Context()))
+
+	for _, args := range [][]string{
+		{"--name=a"},
+		{"--name=a", "--listen-peer-urls=http://127.0.0.1:1"},
+		{"--name=a", "--listen-peer-urls=http://0.0.0.0:1", "--initial-advertise-peer-urls=http://127.0.0.1:1"},
+	} {
+		c, err := Parse(args, nil)
+		require.NoError(t, err)
+		require.False(t, c.AdvertiseHost("192.0.2.7"), args)
+	}
+}
+
 func TestGatesByStage(t *testing.T) {
 	g := defaultGates()
 	require.NoError(t, g.Set("AllAlpha=true,CompactHashCheck=false"))

@@ -70,8 +70,18 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := h.w.Write(line)
+	var err error
+	if w, ok := h.w.(recordWriter); ok {
+		_, err = w.writeRecord(r.Level, caller(r.PC), line)
+	} else {
+		_, err = h.w.Write(line)
+	}
 	return err
+}
+
+// recordWriter is an output that files records by level.
+type recordWriter interface {
+	writeRecord(level slog.Level, caller string, line []byte) (int, error)
 }
 
 // jsonLine is {"level":…,"ts":…,"caller":…,"msg":…,attributes}.

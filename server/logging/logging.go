@@ -14,7 +14,9 @@ import (
 type Options struct {
 	Level   string   // debug, info, warn, error, panic or fatal
 	Format  string   // json or console
-	Outputs []string // default, stderr, stdout or file names
+	Outputs []string // default, stderr, stdout, systemd/journal or file names
+	// Rotation makes the files rotate; nil lets them grow.
+	Rotation *Rotation
 
 	// Stderr and Stdout stand in for the process' own; nil takes those.
 	Stderr, Stdout io.Writer
@@ -88,7 +90,18 @@ func open(o Options) (io.Writer, io.Closer, error) {
 			writers = append(writers, o.Stderr)
 		case "stdout":
 			writers = append(writers, o.Stdout)
+		case "systemd/journal":
+			j, err := newJournal(o.Stderr)
+			if err != nil {
+				return nil, nil, errors.Join(err, files.Close())
+			}
+			writers = append(writers, j)
 		default:
+			if o.Rotation != nil {
+				f := rotating(name, *o.Rotation)
+				writers, files = append(writers, f), append(files, f)
+				continue
+			}
 			f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 			if err != nil {
 				return nil, nil, errors.Join(fmt.Errorf("open log output: %w", err), files.Close())

@@ -43,10 +43,7 @@ func endBySignal(sig os.Signal) {
 		os.Exit(exitOK)
 	}
 	signal.Reset(sig)
-	if s, ok := sig.(syscall.Signal); ok {
-		_ = syscall.Kill(os.Getpid(), s) // on failure the exit below remains
-		select {}
-	}
+	raise(sig)
 }
 
 // run is a member's life: from its arguments to its exit code or the signal
@@ -71,7 +68,7 @@ func run(args, env []string, signals <-chan os.Signal, stdout, stderr io.Writer)
 	}
 	o := logging.Options{Outputs: []string{"stderr"}, Stdout: stdout, Stderr: stderr}
 	if err == nil {
-		o.Level, o.Format, o.Outputs = cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs
+		o, err = logOptions(o, cfg)
 	}
 	logger, files, logErr := logging.New(o)
 	if logErr != nil {
@@ -91,7 +88,41 @@ func run(args, env []string, signals <-chan os.Signal, stdout, stderr io.Writer)
 		}
 		logger.Log(context.Background(), level, n.Message, n.Attrs...)
 	}
+	if err := prepare(cfg, logger); err != nil {
+		logger.Error("failed to start", "error", err)
+		return exitFailure, nil
+	}
 	return serve(cfg, signals, logger)
+}
+
+// logOptions are the logging flags as package logging takes them.
+func logOptions(o logging.Options, cfg *config.Config) (logging.Options, error) {
+	o.Level, o.Format, o.Outputs = cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs
+	if cfg.LogRotation == "" {
+		return o, nil
+	}
+	r, err := config.ParseRotation(cfg.LogRotation)
+	if err != nil {
+		return o, err
+	}
+	rotation := logging.Rotation(r)
+	o.Rotation = &rotation
+	return o, nil
+}
+
+// prepare does what a member needs of the machine before it starts.
+func prepare(cfg *config.Config, logger *slog.Logger) error {
+	host, err := defaultHost()
+	switch {
+	case err != nil:
+		logger.Info("failed to detect default host", "error", err)
+	case cfg.AdvertiseHost(host):
+		logger.Info("detected default host for advertise", "host", host)
+	}
+	if cfg.MemoryMlock {
+		return lockMemory()
+	}
+	return nil
 }
 
 // serve starts the member and waits for its end.
