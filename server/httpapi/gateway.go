@@ -21,6 +21,11 @@ import (
 // base64 makes a third more of a value, field names more of small numbers.
 const jsonPerByte = 4
 
+// drainMax is how much more of a value that is too large is read and dropped.
+// A client that still sends does not read the answer, and a connection that is
+// closed on it takes the answer with it.
+const drainMax = 256 << 20
+
 // errBodyTooLarge ends the reading of one JSON value.
 var errBodyTooLarge = errors.New("request body is too large")
 
@@ -42,13 +47,7 @@ type GatewayOptions struct {
 // so fields, numbers, errors and status codes are etcd's.
 func NewGateway(ctx context.Context, o GatewayOptions) (http.Handler, error) {
 	bodyMax := int64(o.MaxMessageBytes) * jsonPerByte
-	mux := runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, &boundedMarshaler{
-		HTTPBodyMarshaler: &runtime.HTTPBodyMarshaler{Marshaler: &runtime.JSONPb{
-			MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true},
-			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true},
-		}},
-		max: bodyMax,
-	}))
+	mux := runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler(bodyMax)))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		gw.RegisterKVHandler, gw.RegisterWatchHandler, gw.RegisterLeaseHandler, gw.RegisterClusterHandler,
 		gw.RegisterMaintenanceHandler, gw.RegisterAuthHandler, v3lockpb.RegisterLockHandler, v3electionpb.RegisterElectionHandler,
@@ -68,12 +67,24 @@ type boundedMarshaler struct {
 	max int64
 }
 
+// newMarshaler makes a marshaler with etcd's rules of JSON: names as in the
+// .proto files, nothing that has its zero value, and unknown fields ignored.
+func newMarshaler(valueMax int64) *boundedMarshaler {
+	return &boundedMarshaler{
+		HTTPBodyMarshaler: &runtime.HTTPBodyMarshaler{Marshaler: &runtime.JSONPb{
+			MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true},
+			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true},
+		}},
+		max: valueMax,
+	}
+}
+
 // NewDecoder decodes the values of one request's body.
 func (m *boundedMarshaler) NewDecoder(r io.Reader) runtime.Decoder {
 	b := &boundedReader{r: r}
 	d := m.HTTPBodyMarshaler.NewDecoder(b)
 	return runtime.DecoderFunc(func(v any) error {
-		b.left = m.max
+		b.left = m.max + 1 // what ends a value of max bytes can show after it
 		return d.Decode(v)
 	})
 }
@@ -87,6 +98,9 @@ type boundedReader struct {
 // Read reads as much as is allowed.
 func (b *boundedReader) Read(p []byte) (int, error) {
 	if b.left <= 0 {
+		if _, err := io.CopyN(io.Discard, b.r, drainMax); err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
 		return 0, errBodyTooLarge
 	}
 	if int64(len(p)) > b.left {
