@@ -22,6 +22,9 @@ func (s *clusterService) MemberAdd(ctx context.Context, r *pb.MemberAddRequest) 
 	if err != nil {
 		return nil, rpctypes.ErrGRPCMemberBadURLs
 	}
+	if err := s.administrator(ctx); err != nil {
+		return nil, wire(err)
+	}
 	m, members, err := s.replica.AddMember(ctx, urls.StringSlice(), r.IsLearner)
 	if err != nil {
 		return nil, wire(err)

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/lessor"
 	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/replica"
@@ -22,8 +23,6 @@ var (
 	errUnknownMethod = status.Error(codes.Unknown, "etcdserver: unknown method")
 	errStreamSort    = status.Error(codes.Unimplemented, "RangeStream does not support custom sort orders")
 	errStreamFilter  = status.Error(codes.Unimplemented, "RangeStream does not support revision filters")
-
-	errNoAuth = status.Error(codes.Unimplemented, "petcd: authentication is not in this release")
 )
 
 // mapping is one row of the error table.
@@ -51,6 +50,25 @@ var table = []mapping{
 	{apply.ErrLeaseTTLTooLarge, rpctypes.ErrGRPCLeaseTTLTooLarge},
 
 	{lessor.ErrNotFound, rpctypes.ErrGRPCLeaseNotFound},
+
+	{auth.ErrRootUserNotExist, rpctypes.ErrGRPCRootUserNotExist},
+	{auth.ErrRootRoleNotExist, rpctypes.ErrGRPCRootRoleNotExist},
+	{auth.ErrUserExists, rpctypes.ErrGRPCUserAlreadyExist},
+	{auth.ErrUserEmpty, rpctypes.ErrGRPCUserEmpty},
+	{auth.ErrUserNotFound, rpctypes.ErrGRPCUserNotFound},
+	{auth.ErrRoleExists, rpctypes.ErrGRPCRoleAlreadyExist},
+	{auth.ErrRoleNotFound, rpctypes.ErrGRPCRoleNotFound},
+	{auth.ErrRoleEmpty, rpctypes.ErrGRPCRoleEmpty},
+	{auth.ErrLoginFailed, rpctypes.ErrGRPCAuthFailed},
+	{auth.ErrPermissionNotGiven, rpctypes.ErrGRPCPermissionNotGiven},
+	{auth.ErrPermissionDenied, rpctypes.ErrGRPCPermissionDenied},
+	{auth.ErrRoleNotGranted, rpctypes.ErrGRPCRoleNotGranted},
+	{auth.ErrPermissionNotGranted, rpctypes.ErrGRPCPermissionNotGranted},
+	{auth.ErrNotEnabled, rpctypes.ErrGRPCAuthNotEnabled},
+	{auth.ErrInvalidToken, rpctypes.ErrGRPCInvalidAuthToken},
+	{auth.ErrInvalidManagement, rpctypes.ErrGRPCInvalidAuthMgmt},
+	{auth.ErrOldRevision, rpctypes.ErrGRPCAuthOldRevision},
+	// auth.ErrNoPasswordUser and auth.ErrVerifyOnly have no code of their own.
 
 	{membership.ErrIDRemoved, rpctypes.ErrGRPCMemberNotFound},
 	{membership.ErrIDNotFound, rpctypes.ErrGRPCMemberNotFound},

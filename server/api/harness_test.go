@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/lessor"
 	"github.com/petcd/petcd/server/membership"
@@ -31,6 +32,7 @@ type loop struct {
 	store   *storage.Store
 	cluster *membership.Cluster
 	applier *apply.Applier
+	users   *auth.Store
 
 	leader   atomic.Uint64
 	noQuota  atomic.Bool
@@ -53,7 +55,14 @@ func (l *loop) Propose(_ context.Context, r *pb.InternalRaftRequest) (*apply.Res
 	if err != nil {
 		return nil, err
 	}
-	return res, b.Commit(l.index, 2)
+	if err := b.Commit(l.index, 2); err != nil {
+		return nil, err
+	}
+	l.users.Publish()
+	if in, ok := res.Resp.(*pb.AuthenticateResponse); ok {
+		in.Token = l.users.Admit(r.Authenticate.GetName(), r.Authenticate.GetSimpleToken(), l.index)
+	}
+	return res, nil
 }
 
 func (l *loop) CheckQuota(_ context.Context, r *pb.InternalRaftRequest) error {
@@ -67,6 +76,7 @@ func (l *loop) ReadBarrier(context.Context) error { l.barriers.Add(1); return ni
 
 func (l *loop) Store() *storage.Store        { return l.store }
 func (l *loop) Cluster() *membership.Cluster { return l.cluster }
+func (l *loop) Auth() *auth.Store            { return l.users }
 
 func (l *loop) Status() replica.Status {
 	l.mu.Lock()
@@ -135,8 +145,10 @@ func serve(t *testing.T, adjust func(*config.Config)) *harness {
 	store, err := storage.Open("state", storage.Options{FS: vfs.NewMem()})
 	require.NoError(t, err)
 	cluster := membership.New(9, 7, 1)
+	users, err := auth.New(auth.Config{Token: "simple", BcryptCost: 4})
+	require.NoError(t, err)
 	h := &harness{
-		loop:    &loop{store: store, cluster: cluster, applier: apply.New(apply.Config{Cluster: cluster})},
+		loop:    &loop{store: store, cluster: cluster, users: users, applier: apply.New(apply.Config{Cluster: cluster, Auth: users})},
 		metrics: prometheus.NewRegistry(),
 	}
 	h.leader.Store(7)

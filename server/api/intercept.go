@@ -21,7 +21,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	m := s.metrics.method(info.FullMethod)
 	m.started.Inc()
 	m.received.Inc()
-	resp, err := s.guarded(ctx, req, handler)
+	resp, err := s.guarded(ctx, req, info.FullMethod, handler)
 	took := time.Since(start)
 	m.done(err, took)
 	if err == nil {
@@ -34,7 +34,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 }
 
 // guarded calls the handler if this member may serve the request.
-func (s *Server) guarded(ctx context.Context, req any, handler grpc.UnaryHandler) (any, error) {
+func (s *Server) guarded(ctx context.Context, req any, method string, handler grpc.UnaryHandler) (any, error) {
 	if s.replica.Cluster().IsLocalLearner() && !servedByLearner(req) {
 		return nil, rpctypes.ErrGRPCNotSupportedForLearner
 	}
@@ -43,6 +43,9 @@ func (s *Server) guarded(ctx context.Context, req any, handler grpc.UnaryHandler
 	}
 	if needsLeader(ctx) && s.replica.Status().Leader == 0 {
 		return nil, rpctypes.ErrGRPCNoLeader
+	}
+	if err := s.admit(ctx, method); err != nil {
+		return nil, err
 	}
 	return handler(ctx, req)
 }
@@ -79,11 +82,15 @@ func (s *Server) guardedStream(srv any, ss *countedStream, info *grpc.StreamServ
 	if err := s.countClient(ctx, s.metrics.streamClients); err != nil {
 		return err
 	}
-	if !needsLeader(ctx) {
-		return handler(srv, ss)
-	}
-	if s.replica.Status().Leader == 0 {
+	leaderNeeded := needsLeader(ctx)
+	if leaderNeeded && s.replica.Status().Leader == 0 {
 		return rpctypes.ErrGRPCNoLeader
+	}
+	if err := s.admit(ctx, info.FullMethod); err != nil {
+		return err
+	}
+	if !leaderNeeded {
+		return handler(srv, ss)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/auth"
 )
 
 // kvService is etcdserverpb.KV.
@@ -39,6 +40,16 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 			return nil, err
 		}
 	}
+	if !s.replica.Auth().Enabled() {
+		return s.rangeNow(ctx, r)
+	}
+	return permitted(ctx, s,
+		func(v *auth.View, c auth.Caller) error { return v.MayRead(c, r.GetKey(), r.GetRangeEnd()) },
+		func(*auth.View, auth.Caller) (*pb.RangeResponse, error) { return s.rangeNow(ctx, r) })
+}
+
+// rangeNow reads keys from what this member has.
+func (s *Server) rangeNow(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
 	start := time.Now()
 	resp, err := apply.Range(ctx, s.replica.Store(), r)
 	s.metrics.ranges.observe(start, err)
@@ -99,14 +110,21 @@ func (s *Server) readTxn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse
 			return nil, err
 		}
 	}
-	return apply.ReadTxn(ctx, s.replica.Store(), r)
+	if !s.replica.Auth().Enabled() {
+		return apply.ReadTxn(ctx, s.replica.Store(), r)
+	}
+	return permitted(ctx, s,
+		func(v *auth.View, c auth.Caller) error { return apply.CheckTxnPermission(v, c, r, s.leaseKeys) },
+		func(*auth.View, auth.Caller) (*pb.TxnResponse, error) {
+			return apply.ReadTxn(ctx, s.replica.Store(), r)
+		})
 }
 
 // Compact drops history. A physical one is answered when it is off the disk's
 // tables too.
 func (s *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
 	start := time.Now()
-	res, err := s.replica.Propose(ctx, &pb.InternalRaftRequest{Compaction: r})
+	res, err := s.submit(ctx, &pb.InternalRaftRequest{Compaction: r})
 	s.metrics.requests.compaction.observe(start, err)
 	if err != nil {
 		return nil, wire(err)
@@ -133,7 +151,7 @@ type headed interface {
 // propose has a request applied and completes its response's header.
 func propose[R headed](ctx context.Context, s *Server, req *pb.InternalRaftRequest, l latency) (resp R, err error) {
 	start := time.Now()
-	res, err := s.replica.Propose(ctx, req)
+	res, err := s.submit(ctx, req)
 	l.observe(start, err)
 	if err != nil {
 		return resp, wire(err)

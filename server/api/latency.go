@@ -23,6 +23,14 @@ func (l latency) observe(start time.Time, err error) {
 type requestLatencies struct {
 	rangeRead, put, deleteRange, txn, readOnlyTxn, compaction latency
 	leaseGrant, leaseRevoke, alarm                            latency
+	auth                                                      map[string]latency
+}
+
+// authKinds are the requests of the Auth service.
+var authKinds = []string{
+	"Authenticate", "AuthEnable", "AuthDisable", "AuthStatus",
+	"AuthUserAdd", "AuthUserGet", "AuthUserList", "AuthUserDelete", "AuthUserChangePassword", "AuthUserGrantRole", "AuthUserRevokeRole",
+	"AuthRoleAdd", "AuthRoleGet", "AuthRoleList", "AuthRoleDelete", "AuthRoleGrantPermission", "AuthRoleRevokePermission",
 }
 
 // newLatencyVec is etcd's histogram of requests.
@@ -39,7 +47,12 @@ func newRequestLatencies(v *prometheus.HistogramVec) requestLatencies {
 	kind := func(name string) latency {
 		return latency{ok: v.WithLabelValues(name, "true"), failed: v.WithLabelValues(name, "false")}
 	}
+	auth := map[string]latency{}
+	for _, name := range authKinds {
+		auth[name] = kind(name)
+	}
 	return requestLatencies{
+		auth:        auth,
 		rangeRead:   kind("Range"),
 		put:         kind("Put"),
 		deleteRange: kind("DeleteRange"),

@@ -32,7 +32,7 @@ func (s *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest
 
 // LeaseTimeToLive tells how long a lease has. An unknown one has -1 seconds.
 func (s *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiveRequest) (*pb.LeaseTimeToLiveResponse, error) {
-	resp, err := s.lessor.TimeToLive(ctx, r.ID, r.Keys)
+	resp, err := s.timeToLive(ctx, r)
 	switch {
 	case errors.Is(err, lessor.ErrNotFound):
 		resp = &pb.LeaseTimeToLiveResponse{ID: r.ID, TTL: -1}
@@ -47,8 +47,11 @@ func (s *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiv
 }
 
 // LeaseLeases lists the leases this member knows of.
-func (s *leaseService) LeaseLeases(context.Context, *pb.LeaseLeasesRequest) (*pb.LeaseLeasesResponse, error) {
-	leases := s.replica.Store().Leases()
+func (s *leaseService) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) (*pb.LeaseLeasesResponse, error) {
+	leases, err := s.leases(ctx)
+	if err != nil {
+		return nil, wire(err)
+	}
 	resp := &pb.LeaseLeasesResponse{Header: s.header(), Leases: make([]*pb.LeaseStatus, len(leases))}
 	for i, l := range leases {
 		resp.Leases[i] = &pb.LeaseStatus{ID: l.ID}
@@ -84,7 +87,7 @@ func (s *leaseService) keepAlive(stream pb.Lease_LeaseKeepAliveServer) error {
 		// The header comes first: its revision must not be newer than the
 		// renewal, or a client could see a lease alive after its end.
 		resp := &pb.LeaseKeepAliveResponse{Header: s.header(), ID: r.ID}
-		ttl, err := s.lessor.KeepAlive(stream.Context(), r.ID)
+		ttl, err := s.renew(stream.Context(), r.ID)
 		switch {
 		case errors.Is(err, lessor.ErrNotFound):
 			ttl = 0

@@ -20,6 +20,9 @@ type maintenanceService struct {
 
 // Alarm lists, raises or lowers alarms.
 func (s *maintenanceService) Alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error) {
+	if err := s.admitAlarm(ctx, r); err != nil {
+		return nil, wire(err)
+	}
 	return propose[*pb.AlarmResponse](ctx, s.Server, &pb.InternalRaftRequest{Alarm: r}, s.metrics.requests.alarm)
 }
 

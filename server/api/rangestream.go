@@ -3,6 +3,7 @@ package api
 import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/storage"
@@ -21,13 +22,24 @@ func (s *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 			return wire(err)
 		}
 	}
+	revision, err := s.mayRead(ctx, r.Key, r.RangeEnd)
+	if err != nil {
+		return wire(err)
+	}
+	// Nothing is sent that was read under other users and roles than those that let the caller in.
+	send := func(resp *pb.RangeResponse) error {
+		if !s.unchanged(revision) {
+			return rpctypes.ErrGRPCAuthOldRevision
+		}
+		return stream.Send(&pb.RangeStreamResponse{RangeResponse: resp})
+	}
 	if r.CountOnly {
 		resp, err := apply.Range(ctx, s.replica.Store(), r)
 		if err != nil {
 			return wire(err)
 		}
 		s.fillIDs(resp.Header)
-		return stream.Send(&pb.RangeStreamResponse{RangeResponse: resp})
+		return send(resp)
 	}
 	// A part is held back until the next one shows that it is not the last.
 	var held []*mvccpb.KeyValue
@@ -41,7 +53,7 @@ func (s *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 		if part == nil {
 			return nil
 		}
-		return stream.Send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Kvs: part}})
+		return send(&pb.RangeResponse{Kvs: part})
 	})
 	if err != nil {
 		return wire(err)
@@ -53,5 +65,5 @@ func (s *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 		Count:  res.Count,
 	}
 	s.fillIDs(last.Header)
-	return stream.Send(&pb.RangeStreamResponse{RangeResponse: last})
+	return send(last)
 }

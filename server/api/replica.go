@@ -7,6 +7,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/storage"
@@ -24,6 +25,7 @@ type Replica interface {
 
 	Store() *storage.Store
 	Cluster() *membership.Cluster
+	Auth() *auth.Store
 	Status() replica.Status
 	Alarms(kind pb.AlarmType) []*pb.AlarmMember
 

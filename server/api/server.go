@@ -61,6 +61,7 @@ type Server struct {
 	slowUnary             time.Duration
 	watchProgressInterval time.Duration
 	unhealthyOnDefragment bool
+	certificateUsers      bool
 }
 
 // New makes a server; Serve starts it.
@@ -81,6 +82,7 @@ func New(o Options) (*Server, error) {
 		slowUnary:             c.WarningUnaryRequestDuration,
 		watchProgressInterval: c.WatchProgressNotifyInterval,
 		unhealthyOnDefragment: c.FeatureGates["StopGRPCServiceOnDefrag"],
+		certificateUsers:      c.ClientTLS.ClientCertAuth,
 		health:                health.NewServer(),
 	}
 	s.leaders = leaderWatch{

@@ -107,7 +107,7 @@ func TestErrorsOverTheWire(t *testing.T) {
 		"promote":      {func() error { _, err := cl.MemberPromote(ctx, &pb.MemberPromoteRequest{ID: 1}); return err }, rpctypes.ErrGRPCLearnerNotReady},
 		"transferee":   {func() error { _, err := m.MoveLeader(ctx, &pb.MoveLeaderRequest{TargetID: 1}); return err }, rpctypes.ErrGRPCBadLeaderTransferee},
 		"authenticate": {func() error { _, err := au.Authenticate(ctx, &pb.AuthenticateRequest{Name: "root"}); return err }, rpctypes.ErrGRPCAuthNotEnabled},
-		"auth enable":  {func() error { _, err := au.AuthEnable(ctx, &pb.AuthEnableRequest{}); return err }, errNoAuth},
+		"auth enable":  {func() error { _, err := au.AuthEnable(ctx, &pb.AuthEnableRequest{}); return err }, rpctypes.ErrGRPCRootUserNotExist},
 		"no version": {func() error {
 			_, err := m.Downgrade(ctx, &pb.DowngradeRequest{Action: pb.DowngradeRequest_ENABLE, Version: "3.6"})
 			return err
@@ -211,7 +211,7 @@ func TestClientVersionMustBeText(t *testing.T) {
 	h := serve(t, nil)
 	// A header cannot carry such bytes; ask the server itself.
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs(rpctypes.MetadataClientAPIVersionKey, "\xff"))
-	_, err := h.server.guarded(ctx, &pb.StatusRequest{}, nil)
+	_, err := h.server.guarded(ctx, &pb.StatusRequest{}, "", nil)
 	require.Equal(t, rpctypes.ErrGRPCInvalidClientAPIVersion, err)
 }
 

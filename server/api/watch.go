@@ -26,6 +26,7 @@ func (s *watchService) Watch(stream pb.Watch_WatchServer) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	w := &watchStream{
 		Server: s.Server,
+		ctx:    ctx,
 		send:   s.metrics.watches.timed(stream.Send),
 		group:  s.replica.Store().NewWatchGroup(),
 		byID:   map[int64]*watchState{},

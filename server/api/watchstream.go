@@ -2,6 +2,8 @@ package api
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -9,6 +11,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/storage/watch"
 )
 
@@ -32,6 +35,7 @@ type watchState struct {
 // watchStream is the state of one Watch call.
 type watchStream struct {
 	*Server
+	ctx   context.Context // of the stream, with the caller's token
 	send  func(*pb.WatchResponse) error
 	group *watch.Group
 
@@ -72,10 +76,15 @@ func (w *watchStream) create(r *pb.WatchCreateRequest) error {
 	if len(key) == 0 {
 		key = []byte{0} // the smallest key
 	}
+	// Before the lock: a token that is not known yet is waited for.
+	allowed, denied := w.permit(key, r.RangeEnd)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.StartRevision < 0 {
 		return w.refuse(rpctypes.ErrCompacted)
+	}
+	if denied != nil {
+		return w.refuse(denied)
 	}
 	id, err := w.pickID(key, r)
 	if err != nil {
@@ -96,11 +105,34 @@ func (w *watchStream) create(r *pb.WatchCreateRequest) error {
 	if err != nil {
 		return w.refuse(err)
 	}
+	// A watch that begins after the permission was taken away must not be.
+	if !w.unchanged(allowed) {
+		if _, denied := w.permit(key, r.RangeEnd); denied != nil {
+			w.group.Cancel(st.key)
+			return w.refuse(denied)
+		}
+	}
 	w.byID[st.id], w.byKey[st.key] = st, st
 	if st.progress && w.timer == nil && !w.closed {
 		w.timer = time.AfterFunc(w.progressInterval(), w.progressDue)
 	}
 	return w.send(&pb.WatchResponse{Header: w.headerAt(revision), WatchId: st.id, Created: true})
+}
+
+// permit refuses a watch on what its stream's caller may not read. The range
+// is checked as it was asked for: "\x00" is every key from the first on
+// (CVE-2026-73499). It returns the auth revision for which the answer holds.
+func (w *watchStream) permit(key, end []byte) (revision uint64, denied error) {
+	revision, err := w.mayRead(w.ctx, key, end)
+	if err == nil {
+		return revision, nil
+	}
+	for _, told := range []error{auth.ErrInvalidToken, auth.ErrOldRevision, auth.ErrUserEmpty} {
+		if errors.Is(err, told) {
+			return 0, wire(told)
+		}
+	}
+	return 0, rpctypes.ErrGRPCPermissionDenied
 }
 
 // pickID chooses the watch's id: the client's, or the first free one when the

@@ -17,6 +17,8 @@ import (
 // Replica is what the lessor needs of this member's copy of the state.
 type Replica interface {
 	Propose(ctx context.Context, r *pb.InternalRaftRequest) (*apply.Result, error)
+	// ServerHeader makes a request this member's own: it may do everything.
+	ServerHeader() *pb.RequestHeader
 	ReadBarrier(ctx context.Context) error
 	EnsureLeader(ctx context.Context) error
 	Status() replica.Status

@@ -32,6 +32,8 @@ type fake struct {
 
 func newFake() *fake { return &fake{leader: true, changed: make(chan struct{})} }
 
+func (f *fake) ServerHeader() *pb.RequestHeader { return &pb.RequestHeader{} }
+
 func (f *fake) Propose(_ context.Context, r *pb.InternalRaftRequest) (*apply.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

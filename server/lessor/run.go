@@ -138,7 +138,9 @@ func (l *Lessor) revoke(ctx context.Context, ended []*lease, slots <-chan struct
 
 // revokeOne tells whether the lease is gone.
 func (l *Lessor) revokeOne(ctx context.Context, e *lease) bool {
-	res, err := l.replica.Propose(ctx, &pb.InternalRaftRequest{LeaseRevoke: &pb.LeaseRevokeRequest{ID: e.id}})
+	res, err := l.replica.Propose(ctx, &pb.InternalRaftRequest{
+		Header: l.replica.ServerHeader(), LeaseRevoke: &pb.LeaseRevokeRequest{ID: e.id},
+	})
 	if err != nil {
 		if ctx.Err() == nil {
 			l.cfg.Logger.Warn("failed to revoke lease", "lease_id", e.id, "error", err)

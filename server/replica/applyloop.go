@@ -26,6 +26,7 @@ type applyLoop struct {
 	answers []pendingAnswer
 	effects []membership.Effect
 	leases  []leaseChange
+	logins  []login
 	conf    *raftpb.ConfState // the configuration as of the batch's end; nil when it is unchanged
 }
 
@@ -43,7 +44,8 @@ func (l *applyLoop) Apply(entries []*raftpb.Entry) error {
 			bytes += len(entries[n].GetData())
 			n++
 		}
-		if err := l.applyBatch(entries[:n]); err != nil {
+		n, err := l.applyBatch(entries[:n])
+		if err != nil {
 			return err
 		}
 		entries = entries[n:]
@@ -51,8 +53,9 @@ func (l *applyLoop) Apply(entries []*raftpb.Entry) error {
 	return nil
 }
 
-// applyBatch applies entries in one batch.
-func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
+// applyBatch applies entries in one batch and returns their number. An entry that changes users or roles ends the batch
+// before it, and has one to itself (invariant I1 of package auth).
+func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (applied int, err error) {
 	start := time.Now()
 	l.answers, l.effects, l.leases = l.answers[:0], l.effects[:0], l.leases[:0]
 	l.conf = nil
@@ -63,39 +66,48 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (err error) {
 			err = errors.Join(err, b.Close())
 		}
 	}()
+	alone := false
 	for _, e := range entries {
 		if e.GetType() == raftpb.EntryNormal {
-			err = l.normal(b, e)
+			alone, err = l.normal(b, e, applied == 0)
 		} else {
 			err = l.confChange(b, e)
 		}
 		if err != nil {
-			return fmt.Errorf("replica: entry %d: %w", e.GetIndex(), err)
+			return 0, fmt.Errorf("replica: entry %d: %w", e.GetIndex(), err)
+		}
+		if alone && applied > 0 {
+			break // not applied yet
+		}
+		if applied++; alone {
+			break
 		}
 	}
-	last := entries[len(entries)-1]
+	last := entries[applied-1]
 	if l.conf != nil {
 		l.r.point.changing()
 	}
 	committed = true // Commit ends the batch also when it fails
 	began := time.Now()
 	if err := b.Commit(last.GetIndex(), last.GetTerm()); err != nil {
-		return fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)
+		return 0, fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)
 	}
 	l.r.metrics.commitSeconds.Observe(time.Since(began).Seconds())
 	l.publish(last.GetIndex(), last.GetTerm())
 	if took, expected := time.Since(start), l.r.cfg.Member.WarningApplyDuration; expected > 0 && took > expected {
 		l.r.metrics.slowApplies.Inc()
 		l.r.logger.Warn("apply request took too long", "took", took, "expected_duration", expected,
-			"entries", len(entries), "last_index", last.GetIndex())
+			"entries", applied, "last_index", last.GetIndex())
 	}
-	return nil
+	return applied, nil
 }
 
-// publish makes a committed batch visible: first the leases, so that who waits for the index finds them, then the index,
-// then what follows from its entries, then the answers.
+// publish makes a committed batch visible: first users, roles and leases, so that who waits for the index finds them, then
+// the index, then what follows from its entries, then the answers.
 func (l *applyLoop) publish(index, term uint64) {
 	r := l.r
+	r.auth.Publish()
+	l.admit()
 	for _, c := range l.leases {
 		c.tell(r.cfg.Leases)
 	}
@@ -113,16 +125,20 @@ func (l *applyLoop) publish(index, term uint64) {
 	r.keeper.applied(index)
 }
 
-// normal applies an entry that holds a request. One without data is what a new leader begins its term with.
-func (l *applyLoop) normal(b *storage.Batch, e *raftpb.Entry) error {
+// normal applies an entry that holds a request. One without data is what a new leader begins its term with. An entry that
+// must have a batch to itself is said to be alone, and is applied only if it is first.
+func (l *applyLoop) normal(b *storage.Batch, e *raftpb.Entry, first bool) (alone bool, err error) {
 	if len(e.GetData()) == 0 {
-		return nil
+		return false, nil
 	}
 	req := &pb.InternalRaftRequest{}
 	if err := proto.Unmarshal(e.GetData(), req); err != nil {
 		// The same bytes fail in the same way everywhere, so passing over them keeps all members equal.
 		l.r.logger.Error("ignored a log entry that is no request", "index", e.GetIndex(), "error", err)
-		return nil
+		return false, nil
+	}
+	if alone = apply.IsAuthChange(req); alone && !first {
+		return alone, nil
 	}
 	id := req.GetHeader().GetID()
 	if req.ID != 0 {
@@ -131,12 +147,13 @@ func (l *applyLoop) normal(b *storage.Batch, e *raftpb.Entry) error {
 	began := time.Now()
 	res, err := l.r.applier.Apply(b, req, l.r.waiters.waiting(id))
 	if err != nil {
-		return err
+		return alone, err
 	}
 	l.r.metrics.applySeconds.observe(req, res.Err, time.Since(began))
 	l.noteLease(b, req, res.Err)
+	l.noteLogin(e.GetIndex(), req, res.Resp)
 	l.answers = append(l.answers, pendingAnswer{id, answer{result: res}})
-	return nil
+	return alone, nil
 }
 
 // confChange applies an entry that changes the members. Raft is told exactly once of each: of the change, or, when it is

@@ -169,7 +169,10 @@ func (r *Replica) load(id *identity) error {
 	r.cluster = membership.New(id.ClusterID, id.MemberID, r.cfg.Member.MaxLearners)
 	r.peers.cluster = r.cluster
 	r.quota = newQuota(r, r.cfg.Member.QuotaBytes)
-	r.applier = apply.New(apply.Config{Cluster: r.cluster, Available: r.quota.available, Logger: r.logger})
+	if err := r.openAuth(); err != nil {
+		return err
+	}
+	r.applier = apply.New(apply.Config{Cluster: r.cluster, Auth: r.auth, Available: r.quota.available, Logger: r.logger})
 	if err := errors.Join(r.cluster.Load(r.store), r.applier.Load(r.store)); err != nil {
 		return err
 	}

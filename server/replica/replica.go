@@ -12,6 +12,7 @@ import (
 	"github.com/petcd/petcd/raft/log"
 	"github.com/petcd/petcd/raft/transport"
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/storage"
 )
@@ -28,6 +29,7 @@ type Replica struct {
 	store     *storage.Store
 	cluster   *membership.Cluster
 	applier   *apply.Applier
+	auth      *auth.Store
 	node      *raft.Node
 	transport *transport.Transport
 	peers     *peers
@@ -41,6 +43,8 @@ type Replica struct {
 	point   point
 	leader  leadership
 	lease   leaderLease
+
+	loginsAfter uint64 // the log's last index when it was opened
 
 	ready   chan struct{} // closed when this member has published itself
 	stopped chan struct{} // closed when Run begins to end
@@ -71,6 +75,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	r.spawn(r.publish)
 	r.spawn(r.decideVersion)
 	r.spawn(r.quota.run)
+	r.spawn(r.auth.Run)
 	r.spawn(func(ctx context.Context) { r.keeper.run(ctx, r.log) })
 	stop := context.AfterFunc(ctx, func() { close(r.stopped) })
 	err := r.node.Run(ctx)

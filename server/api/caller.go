@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/petcd/petcd/server/auth"
+)
+
+// gatewayMark begins the metadata that a JSON gateway adds to every call. The
+// gateway is a client itself: a certificate would be the gateway's, not the
+// caller's (CVE-2018-16886).
+const gatewayMark = "grpcgateway-"
+
+// caller finds out who makes a call: by its token, or else by its certificate
+// where clients must show one. Nobody (the zero Caller) makes those without
+// either, and all of them while authentication is off.
+func (s *Server) caller(ctx context.Context) (auth.Caller, error) {
+	users := s.replica.Auth()
+	if !users.Enabled() {
+		return auth.Caller{}, nil
+	}
+	if token, ok := shownToken(ctx); ok {
+		return users.CallerOf(ctx, token)
+	}
+	if s.certificateUsers {
+		if name, ok := commonName(ctx); ok {
+			return users.CallerNamed(name), nil
+		}
+	}
+	return auth.Caller{}, nil
+}
+
+// shownToken is what a call shows in etcd's own metadata or in the usual one.
+func shownToken(ctx context.Context) (string, bool) {
+	v := metadata.ValueFromIncomingContext(ctx, rpctypes.TokenFieldNameGRPC)
+	if len(v) == 0 {
+		v = metadata.ValueFromIncomingContext(ctx, rpctypes.TokenFieldNameSwagger)
+	}
+	if len(v) == 0 {
+		return "", false
+	}
+	return strings.TrimPrefix(v[0], "Bearer "), true
+}
+
+// commonName is the name in a verified certificate of the client.
+func commonName(ctx context.Context) (string, bool) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return "", false
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok {
+		return "", false
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	for key := range md {
+		if strings.HasPrefix(key, gatewayMark) {
+			return "", false
+		}
+	}
+	for _, chain := range info.State.VerifiedChains {
+		if len(chain) > 0 {
+			return chain[0].Subject.CommonName, true
+		}
+	}
+	return "", false
+}
+
+// known refuses nobody.
+func (s *Server) known(ctx context.Context) error {
+	if !s.replica.Auth().Enabled() {
+		return nil
+	}
+	c, err := s.caller(ctx)
+	if err == nil && c == (auth.Caller{}) {
+		err = auth.ErrUserEmpty
+	}
+	return err
+}
+
+// administrator refuses everybody but root.
+func (s *Server) administrator(ctx context.Context) error {
+	c, err := s.caller(ctx)
+	if err != nil {
+		return err
+	}
+	return s.replica.Auth().View().MayAdministrate(c)
+}
+
+// tried is how often a request is tried when users or roles change under it.
+const tried = 4
+
+// permitted calls get if check lets the caller do that, and keeps what it
+// returned if neither users nor roles have changed meanwhile. Otherwise it
+// begins again, unless the caller's token is bound to the rules before.
+func permitted[T any](ctx context.Context, s *Server, check func(*auth.View, auth.Caller) error,
+	get func(*auth.View, auth.Caller) (T, error),
+) (resp T, err error) {
+	users := s.replica.Auth()
+	var last auth.Caller
+	for range tried {
+		c, err := s.caller(ctx)
+		if err != nil {
+			return resp, err
+		}
+		if last.Revision != 0 && c.Revision <= last.Revision {
+			break
+		}
+		last = c
+		v := users.View()
+		if err := check(v, c); err != nil {
+			if errors.Is(err, auth.ErrOldRevision) {
+				continue
+			}
+			return resp, err
+		}
+		got, err := get(v, c)
+		if c.Revision == 0 || c.Revision == users.View().Revision() {
+			return got, err
+		}
+	}
+	return resp, auth.ErrOldRevision
+}
+
+// mayRead refuses a caller who may not read [key, end). It returns the auth
+// revision for which that holds, 0 while authentication is off.
+func (s *Server) mayRead(ctx context.Context, key, end []byte) (revision uint64, err error) {
+	if !s.replica.Auth().Enabled() {
+		return 0, nil
+	}
+	return permitted(ctx, s,
+		func(v *auth.View, c auth.Caller) error { return v.MayRead(c, key, end) },
+		func(_ *auth.View, c auth.Caller) (uint64, error) { return c.Revision, nil })
+}
+
+// unchanged tells whether users and roles are those of the revision that
+// mayRead gave.
+func (s *Server) unchanged(revision uint64) bool {
+	v := s.replica.Auth().View()
+	return revision == 0 || revision == v.Revision()
+}
