@@ -2,7 +2,10 @@
 // with the commands, flags, output and exit codes of etcd's own etcdctl.
 //
 // It reaches the store over the wire only, through go.etcd.io/etcd/client/v3,
-// so it works against petcd and etcd alike. It keeps no state between runs and
+// so it works against petcd and etcd alike. The one exception is work on saved
+// snapshots, for which it has no server: their status, their restoration and
+// what makes them etcd's are package server/backup's, which etcdutl uses too.
+// It keeps no state between runs and
 // reads nothing but its arguments, its environment, standard input and the
 // files a flag names.
 //
@@ -35,7 +38,8 @@
 //   - `-w protobuf` of a lease is the whole message, not its header alone.
 //   - ETCDCTL_COMMAND_TIMEOUT counts for every command; with etcdctl it comes
 //     too late for most. A variable with a value that cannot be is warned about.
-//   - `snapshot status` is there, as in etcdctl 3.4 and with etcdutl's columns.
+//   - `snapshot status` and `snapshot restore` are there, as in etcdctl 3.4, and
+//     are etcdutl's. `snapshot save --format=etcd` writes what etcd restores.
 //
 // # Concurrency
 //

@@ -1,20 +1,11 @@
 package v3
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/petcd/petcd/etcdctl/printer"
+	"github.com/petcd/petcd/server/backup"
 )
-
-// errSnapshot says that a file is no snapshot, or a damaged one.
-var errSnapshot = errors.New("not a whole snapshot")
 
 func (c *ctl) snapshotStatusCommand() *cobra.Command {
 	return &cobra.Command{
@@ -29,58 +20,11 @@ the newest revision, the number of keys, its size and, of etcd, the version.`,
 			if _, err := c.clientSpec(cmd); err != nil { // for the printer; nothing is opened
 				return err
 			}
-			status, err := snapshotStatus(args[0])
+			status, err := backup.ReadStatus(args[0], backup.NewMeter(c.Stderr, "reading"))
 			if err != nil {
 				return err
 			}
-			return c.show.Print(status)
+			return c.show.Print(printer.SnapshotStatus(status))
 		}),
 	}
-}
-
-// snapshotStatus tells petcd's archive from etcd's database by how it begins.
-func snapshotStatus(path string) (printer.SnapshotStatus, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return printer.SnapshotStatus{}, err
-	}
-	defer f.Close()
-	begin := make([]byte, len(archiveMagic))
-	if _, err := io.ReadFull(f, begin); err != nil {
-		return printer.SnapshotStatus{}, fmt.Errorf("%w: %s has no %d bytes", errSnapshot, path, len(begin))
-	}
-	sum, err := verifySum(f)
-	if err != nil {
-		return printer.SnapshotStatus{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if string(begin) == archiveMagic {
-		return archiveStatus(f, sum)
-	}
-	return databaseStatus(path)
-}
-
-// verifySum checks the SHA-256 that ends a snapshot, of petcd and of etcd
-// alike, and returns it. A file without one, which etcd's are if they were
-// copied from a data folder, has no sum: nil.
-func verifySum(f *os.File) ([]byte, error) {
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
-	// Both write whole blocks of 512 bytes before the sum.
-	if size%512 != sha256.Size {
-		return nil, nil
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(f, 0, size-sha256.Size)); err != nil {
-		return nil, err
-	}
-	want := make([]byte, sha256.Size)
-	if _, err := f.ReadAt(want, size-sha256.Size); err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(h.Sum(nil), want) {
-		return nil, fmt.Errorf("%w: its checksum does not match", errSnapshot)
-	}
-	return want, nil
 }
