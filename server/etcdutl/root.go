@@ -23,7 +23,7 @@ func (u *utl) rootCommand() *cobra.Command {
 	flags.DurationVar(&u.flags.timeout, "timeout", 10*time.Second, "how long to wait for a data directory that a server has locked; 0: for ever")
 	flags.StringVarP(&u.flags.format, "write-out", "w", "simple", "output format: fields, json, protobuf, simple, table")
 	root.AddCommand(
-		u.snapshotCommand(), u.hashKVCommand(), u.defragCommand(), u.migrateCommand(), u.checkCommand(),
+		u.snapshotCommand(), u.hashKVCommand(), u.defragCommand(), u.migrateCommand(), u.checkCommand(), u.recoverCommand(),
 		u.completionCommand(), u.versionCommand())
 	return root
 }

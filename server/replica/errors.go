@@ -74,6 +74,9 @@ var (
 	// ErrForeign marks a data directory that was not written by petcd.
 	ErrForeign = errors.New("replica: not a petcd data directory")
 
+	// ErrNothingThere is returned for a data directory whose member never was part of a cluster.
+	ErrNothingThere = errors.New("replica: the data directory holds no log; its member never ran")
+
 	// ErrLocked is returned when another process uses the data directory.
 	ErrLocked = errors.New("replica: data directory is in use by another process")
 
