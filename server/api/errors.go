@@ -68,7 +68,8 @@ var table = []mapping{
 	{auth.ErrInvalidToken, rpctypes.ErrGRPCInvalidAuthToken},
 	{auth.ErrInvalidManagement, rpctypes.ErrGRPCInvalidAuthMgmt},
 	{auth.ErrOldRevision, rpctypes.ErrGRPCAuthOldRevision},
-	// auth.ErrNoPasswordUser and auth.ErrVerifyOnly have no code of their own.
+	{auth.ErrNoPasswordUser, status.Error(codes.Unknown, "auth: authentication failed, password was given for no password user")},
+	{auth.ErrVerifyOnly, status.Error(codes.Unknown, "auth: token signing attempted with verify-only key")},
 
 	{membership.ErrIDRemoved, rpctypes.ErrGRPCMemberNotFound},
 	{membership.ErrIDNotFound, rpctypes.ErrGRPCMemberNotFound},

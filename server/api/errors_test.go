@@ -25,7 +25,8 @@ import (
 // member or a start, or are answered in another way.
 var inward = map[string]bool{
 	"membership.ErrBadChange": true, "membership.ErrBadVersion": true, "membership.ErrCorrupt": true, "membership.ErrMismatch": true, "membership.ErrUnreachable": true,
-	"replica.ErrCorrupt": true, "replica.ErrForeign": true, "replica.ErrLocked": true, "replica.ErrRemoved": true,
+	"replica.ErrCorrupt": true, "replica.ErrForeign": true, "replica.ErrLocked": true, "replica.ErrNothingThere": true, "replica.ErrRemoved": true,
+	"auth.ErrBadOptions": true, "auth.ErrCorrupt": true,
 	"storage.ErrCorrupt": true, "storage.ErrForeign": true,
 }
 
@@ -34,7 +35,7 @@ var inward = map[string]bool{
 func TestTableIsTotal(t *testing.T) {
 	rows := selectors(t, "errors.go")
 	for pkg, dir := range map[string]string{
-		"apply": "../apply", "replica": "../replica", "membership": "../membership", "lessor": "../lessor", "storage": "../../storage",
+		"apply": "../apply", "auth": "../auth", "replica": "../replica", "membership": "../membership", "lessor": "../lessor", "storage": "../../storage",
 		"mvcc": "../../storage/mvcc", "lease": "../../storage/lease",
 	} {
 		for _, name := range sentinels(t, filepath.Join(dir, "errors.go")) {

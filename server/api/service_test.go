@@ -373,7 +373,7 @@ func TestHealthService(t *testing.T) {
 
 func TestUnregisteredServicesAreUnimplemented(t *testing.T) {
 	h := serve(t, nil)
-	err := h.conn.Invoke(t.Context(), "/v3lockpb.Lock/Lock", &pb.PutRequest{}, &pb.PutResponse{})
+	err := h.conn.Invoke(t.Context(), "/v4.Nothing/Nothing", &pb.PutRequest{}, &pb.PutResponse{})
 	require.Equal(t, codes.Unimplemented, status.Code(err))
 }
 
