@@ -25,12 +25,12 @@ type Member struct {
 	DataDir          string
 	LogPath          string
 	binary           string
-	flags            []string
 	env              []string
 	tls              *tls.Config // of Get
 
-	mu  sync.Mutex
-	run *run // nil before the first Start
+	mu    sync.Mutex
+	flags []string
+	run   *run // nil before the first Start
 }
 
 // run is one life of the process.
@@ -80,6 +80,14 @@ func (m *Member) Start() error {
 	}()
 	m.run = r
 	return nil
+}
+
+// AddFlags adds flags from the next Start on; of a flag given twice the last
+// one counts.
+func (m *Member) AddFlags(flags ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.flags = append(m.flags[:len(m.flags):len(m.flags)], flags...)
 }
 
 // Kill ends the process at once, as kill -9 does, and waits until it is gone.
