@@ -89,7 +89,9 @@ func (s *Store) CallerOf(ctx context.Context, token string) (Caller, error) {
 }
 
 // CallerNamed is a user whose name was proven by other means than a token.
-func (s *Store) CallerNamed(name string) Caller { return Caller{Name: name, Revision: s.View().revision} }
+func (s *Store) CallerNamed(name string) Caller {
+	return Caller{Name: name, Revision: s.View().revision}
+}
 
 // NextView is what entries are to be applied to: it may be ahead of View by changes that are not published yet. It belongs
 // to the apply goroutine.

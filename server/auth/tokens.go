@@ -80,10 +80,14 @@ func (s *Store) Login(name string) error {
 
 // Admit makes the token of a login whose entry was applied, if the token follows from the entry. Call it once the batch of
 // the entry is committed.
-func (s *Store) Admit(user, prefix string, index uint64) string { return s.tokens.admit(user, prefix, index) }
+func (s *Store) Admit(user, prefix string, index uint64) string {
+	return s.tokens.admit(user, prefix, index)
+}
 
 // IssueToken makes a token that Admit does not.
-func (s *Store) IssueToken(user string) (string, error) { return s.tokens.issue(user, s.View().revision) }
+func (s *Store) IssueToken(user string) (string, error) {
+	return s.tokens.issue(user, s.View().revision)
+}
 
 // Fingerprint stands for a token in logs.
 func Fingerprint(token string) string {
