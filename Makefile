@@ -8,6 +8,10 @@ VERSION := $(shell sed -n 's/.*Petcd = "\(.*\)"/\1/p' server/version/version.go)
 BIN     := bin
 DATA    ?= data
 
+# What --version shows of where a binary comes from.
+COMMIT  := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
+LDFLAGS := -s -w -X github.com/petcd/petcd/server/version.commit=$(COMMIT)
+
 # One set of compiled packages serves builds and tests; only the race detector needs cgo.
 export CGO_ENABLED := 0
 
@@ -26,9 +30,9 @@ help: ## Lists the targets.
 .PHONY: build
 build: ## Builds etcd, etcdctl, etcdutl and bench into bin/.
 	@mkdir -p $(BIN)
-	@go build -ldflags '-s -w' -o $(BIN)/etcd ./server/cmd/etcd
-	@go build -ldflags '-s -w' -o $(BIN)/etcdctl ./etcdctl
-	@go build -ldflags '-s -w' -o $(BIN)/etcdutl ./server/cmd/etcdutl
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcd ./server/cmd/etcd
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcdctl ./etcdctl
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcdutl ./server/cmd/etcdutl
 	@go build -o $(BIN)/bench ./bench
 	@go build -o $(BIN)/devcluster ./server/cmd/devcluster
 
@@ -83,8 +87,16 @@ generate: ## Generates the Go code of our .proto files; needs protoc.
 	@.ci/generate
 
 .PHONY: release
-release: ## Writes dist/etcd-<version>-linux-{amd64,arm64}.tar.gz with etcd, etcdctl and etcdutl, and their checksums.
+release: ## Writes dist/etcd-v<version>-linux-{amd64,arm64}.tar.gz and their checksums.
 	@.ci/release $(VERSION)
+
+.PHONY: release-check
+release-check: release ## Checks that the release is reproducible and that its archive serves.
+	@.ci/release-check $(VERSION)
+
+.PHONY: cross
+cross: ## Compiles what is shipped for macOS and Windows.
+	@for os in darwin windows; do GOOS=$$os go build ./server/cmd/etcd ./server/cmd/etcdutl ./etcdctl || exit 1; done
 
 .PHONY: clean
 clean: ## Removes what the other targets wrote, the cluster's data included.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	v3 "github.com/petcd/petcd/etcdctl/v3"
 )
@@ -18,6 +19,9 @@ func run(p v3.Process) int {
 	case "3":
 		return v3.Run(p)
 	case "", "2":
+		if len(p.Args) > 0 && (p.Args[0] == "completion" || strings.HasPrefix(p.Args[0], "__complete")) {
+			return v3.Run(p) // a shell completes whatever API its commands will use
+		}
 		return withoutAPI(p, api)
 	default:
 		fmt.Fprintf(p.Stderr, "Error: ETCDCTL_API=%s: unknown API version; allowed are 2 (the default) and 3\n", api)

@@ -25,9 +25,15 @@ const (
 	APIPrefix = "/v3"
 )
 
+// commit is the short hash that make's builds set with -ldflags -X.
+var commit string
+
 // Revision is the short hash of the commit the binary was built from, or
 // "GitNotFound" when the build did not record it.
 func Revision() string {
+	if commit != "" {
+		return commit
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "GitNotFound"
