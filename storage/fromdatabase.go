@@ -39,7 +39,7 @@ type importer struct {
 	db   *engine.DB
 	out  *bulk
 
-	scheduled, finished int64           // compact revisions, 0 for never
+	scheduled, finished int64           // compact revisions, -1 for never
 	last                schema.Revision // of the row before
 	leases              map[int64]bool  // ids
 }
@@ -176,12 +176,12 @@ func (im *importer) state() error {
 	state := func(name string, value []byte) error {
 		return im.out.set(schema.AppendRecordKey(nil, schema.TableState, []byte(name)), value)
 	}
-	if compacted > 0 {
+	if compacted >= 0 {
 		if err := state(schema.StateCompacted, schema.AppendCompacted(nil, compacted)); err != nil {
 			return err
 		}
 	}
-	if im.finished > 0 {
+	if im.finished >= 0 {
 		if err := state(schema.StateScrubbed, schema.AppendCompacted(nil, im.finished)); err != nil {
 			return err
 		}

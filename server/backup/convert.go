@@ -63,7 +63,7 @@ func export(s *storage.Saved, w *etcddb.Writer) error {
 	if err := exportRecords(s, w); err != nil {
 		return err
 	}
-	if r := s.CompactRevision(); r > 0 {
+	if r := s.CompactRevision(); r >= 0 {
 		if err := w.PutCompacted(r); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func appendRevision(b []byte, main int64, sub uint32, tombstone bool) []byte {
 }
 
 // Compacted are the revisions in BucketMeta up to which compaction was asked
-// for and done; 0 for never.
+// for and done; -1 for never.
 func (f *File) Compacted() (scheduled, finished int64, err error) {
 	if scheduled, err = f.metaRevision(MetaScheduledCompact); err != nil {
 		return 0, 0, err
@@ -104,7 +104,7 @@ func (f *File) Compacted() (scheduled, finished int64, err error) {
 func (f *File) metaRevision(name string) (int64, error) {
 	b, err := f.Get(BucketMeta, name)
 	if err != nil || b == nil {
-		return 0, err
+		return -1, err
 	}
 	if len(b) != revisionLen || b[8] != '_' || binary.BigEndian.Uint64(b) > math.MaxInt64 {
 		return 0, fmt.Errorf("%w: %s %x", ErrCorrupt, name, b)
