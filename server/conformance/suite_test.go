@@ -38,6 +38,7 @@ var families = []family{
 	{name: "watch_ids", cases: watchIDCases},
 	{name: "watch_client", cases: watchClientCases},
 	{name: "lease", cases: leaseCases},
+	{name: "lease_clock", cases: leaseClockCases},
 	{name: "maintenance", cases: maintenanceCases},
 	{name: "limits", cases: limitCases},
 	{name: "malformed", cases: malformedCases},
