@@ -222,9 +222,6 @@ func (p *parser) defaults() {
 			"min-cost", bcryptMin, "max-cost", bcryptMax, "default-cost", d.BcryptCost, "given-cost", c.BcryptCost)
 		c.BcryptCost = d.BcryptCost
 	}
-	if c.SelfSignedCertValidity == 0 {
-		c.SelfSignedCertValidity = d.SelfSignedCertValidity
-	}
 	if c.CompactionBatchLimit == 0 {
 		c.CompactionBatchLimit = d.CompactionBatchLimit
 	}

@@ -67,6 +67,9 @@ func parseYAML(data []byte) (*Config, error) {
 			return nil, err
 		}
 	}
+	if c := &p.config; c.SelfSignedCertValidity == 0 { // as a flag, 0 is refused by what uses it
+		c.SelfSignedCertValidity = Default().SelfSignedCertValidity
+	}
 	return p.finish()
 }
 
