@@ -64,6 +64,9 @@ func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err erro
 			s.ports.close()
 		}
 	}()
+	if o.FS == nil {
+		warnOpenDirs(&s.cfg, s.logger)
+	}
 	if s.security, err = openSecurity(&s.cfg, s.logger); err != nil {
 		return nil, err
 	}
