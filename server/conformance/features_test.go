@@ -47,6 +47,15 @@ const (
 	httpPorts           feature = "--listen-client-http-urls (3.4.25)"
 	allowedHostnameList feature = "a list of allowed hostnames (3.6)"
 	tlsVersions         feature = "--tls-min-version and --tls-max-version (3.4.27)"
+	unixPorts           feature = "client ports that are Unix sockets by their paths (3.7)"
+	oneAddress          feature = "gRPC with TLS and without on one address (3.5)"
+	zapLogs             feature = "these texts in its log (3.5)"
+	skipAddressCheck    feature = "--peer-skip-client-san-verification works (3.5)"
+)
+
+// Those of the gateway.
+const (
+	gatewayErrors feature = "the form of the gateway's errors (3.6)"
 )
 
 // lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
@@ -57,8 +66,9 @@ var lacking = map[string]map[feature]bool{
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
 		sortChecked: true, updateOfLearner: true, hashAtCompacted: true, peerHash: true,
 		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true, keysWithoutLease: true, txnCheckOrder: true,
-		authStatus: true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
-		httpPorts: true, allowedHostnameList: true, tlsVersions: true,
+		gatewayErrors: true,
+		authStatus:    true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
+		httpPorts: true, allowedHostnameList: true, tlsVersions: true, skipAddressCheck: true, unixPorts: true, oneAddress: true, zapLogs: true,
 	},
 }
 

@@ -256,6 +256,7 @@ func autoTLS(t *testing.T, tg target) {
 
 // unixSockets: client ports that are Unix sockets.
 func unixSockets(t *testing.T, tg target) {
+	tg.needs(t, unixPorts)
 	dir, err := os.MkdirTemp("", "tls") // a socket's path must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -275,6 +276,7 @@ func unixSockets(t *testing.T, tg target) {
 
 // sharedAddress: one address with TLS and without.
 func sharedAddress(t *testing.T, tg target) {
+	tg.needs(t, oneAddress)
 	address := freeAddress(t)
 	s := startSecure(t, tg, secureOptions{flags: func(_ *secureServer, m *process.Member) []string {
 		return []string{"--listen-client-urls=" + m.ClientURL + ",http://" + address + ",https://" + address}
