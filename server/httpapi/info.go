@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -52,13 +51,4 @@ func openFiles() float64 {
 		return 0
 	}
 	return float64(len(names) - 1) // dir itself
-}
-
-// openFilesMax is the limit on file descriptors; 0 when it is not known.
-func openFilesMax() float64 {
-	var l syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
-		return 0
-	}
-	return float64(l.Cur)
 }
