@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/storage"
 	"github.com/petcd/petcd/storage/mvcc"
@@ -23,6 +24,7 @@ type machine struct {
 	store   *storage.Store
 	applier *apply.Applier
 	cluster *membership.Cluster
+	auth    *auth.Store
 	full    bool
 	index   uint64
 }
@@ -36,7 +38,9 @@ func newMachine(t *testing.T) *machine {
 		}
 	})
 	m := &machine{t: t, store: s, cluster: membership.New(1, 2, 1)}
-	m.applier = apply.New(apply.Config{Cluster: m.cluster, Available: func(int64) bool { return !m.full }})
+	m.auth, err = auth.New(auth.Config{Token: "simple", BcryptCost: 4})
+	require.NoError(t, err)
+	m.applier = apply.New(apply.Config{Cluster: m.cluster, Auth: m.auth, Available: func(int64) bool { return !m.full }})
 	require.NoError(t, m.applier.Load(s))
 	return m
 }
@@ -48,6 +52,7 @@ func (m *machine) apply(r *pb.InternalRaftRequest) *apply.Result {
 	require.NoError(m.t, err)
 	m.index++
 	require.NoError(m.t, b.Commit(m.index, 1))
+	m.auth.Publish()
 	return res
 }
 
@@ -336,7 +341,6 @@ func TestAlarmAnswers(t *testing.T) {
 func TestUnknownEntriesChangeNothing(t *testing.T) {
 	m := newMachine(t)
 	require.ErrorIs(t, m.apply(&pb.InternalRaftRequest{}).Err, apply.ErrUnknownRequest)
-	require.ErrorIs(t, m.apply(&pb.InternalRaftRequest{AuthEnable: &pb.AuthEnableRequest{}}).Err, apply.ErrUnknownRequest)
 
 	v2 := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), []byte("v2 request"))
 	req := &pb.InternalRaftRequest{}
