@@ -70,7 +70,7 @@ func (s *websockets) serve(conn *websocket.Conn, r *http.Request) {
 	lines := &lineWriter{conn: conn, header: http.Header{}}
 	s.next.ServeHTTP(lines, request)
 	if err := lines.end(); err != nil && ctx.Err() == nil {
-		s.logger.Warn("error writing websocket message", "error", err)
+		s.logger.Debug("error writing websocket message", "error", err)
 	}
 	_ = conn.Close() // ends the reader
 	_ = body.Close()
@@ -85,7 +85,7 @@ func (s *websockets) readMessages(conn *websocket.Conn, body *io.PipeWriter) {
 		_, message, err := conn.ReadMessage()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) && !websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
-				s.logger.Warn("error reading websocket message", "error", err)
+				s.logger.Debug("error reading websocket message", "error", err)
 			}
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -67,18 +68,23 @@ func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, _ 
 
 // NewStream starts a streaming method, which runs until it returns or ctx ends.
 func (c *Channel) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	return c.open(ctx, method, new(sync.WaitGroup))
+}
+
+// open is NewStream for who wants to wait for the handler's end.
+func (c *Channel) open(ctx context.Context, method string, handlers *sync.WaitGroup) (grpc.ClientStream, error) {
 	m, ok := c.streams[method]
 	if !ok {
 		return nil, unknown(method)
 	}
 	s := &pipe{ctx: ctx, requests: make(chan any), replies: make(chan any), ended: make(chan struct{})}
-	go func() {
+	handlers.Go(func() {
 		defer close(s.ended)
 		s.err = asStatus(m.desc.Handler(m.impl, (*serverEnd)(s)))
 		if s.err == nil {
 			s.err = io.EOF
 		}
-	}()
+	})
 	return (*clientEnd)(s), nil
 }
 

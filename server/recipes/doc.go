@@ -20,6 +20,8 @@
 //	    and, where etcd's client library loses the code, the code Unknown.
 //	I3. No request makes a recipe panic: absent fields are refused or read as
 //	    empty, as etcd does.
+//	I4. When a call has ended, nothing that it started is running: a member that
+//	    closes its store after its last call closes it under nobody.
 //
 // Concurrency: everything is safe from any goroutine. A stream on a Channel
 // runs its handler in a goroutine that ends with the stream's context.
