@@ -122,26 +122,43 @@ func permitted[T any](ctx context.Context, s *Server, check func(*auth.View, aut
 			return resp, err
 		}
 		got, err := get(v, c)
-		if c.Revision == 0 || c.Revision == users.View().Revision() {
+		if v.Revision() == users.View().Revision() {
 			return got, err
 		}
 	}
 	return resp, auth.ErrOldRevision
 }
 
-// mayRead refuses a caller who may not read [key, end). It returns the auth
-// revision for which that holds, 0 while authentication is off.
-func (s *Server) mayRead(ctx context.Context, key, end []byte) (revision uint64, err error) {
+// unexpired is the check of a read: etcd lets a token of a revision that is yet
+// to come watch and keep leases alive, but not read.
+func unexpired(check func(*auth.View, auth.Caller) error) func(*auth.View, auth.Caller) error {
+	return func(v *auth.View, c auth.Caller) error {
+		if err := check(v, c); err != nil {
+			return err
+		}
+		if c.Revision > v.Revision() && v.Enabled() {
+			return auth.ErrOldRevision
+		}
+		return nil
+	}
+}
+
+// reads is the check of who reads [key, end).
+func reads(key, end []byte) func(*auth.View, auth.Caller) error {
+	return func(v *auth.View, c auth.Caller) error { return v.MayRead(c, key, end) }
+}
+
+// allowed makes a check of the caller. It returns the auth revision for which
+// the caller passed, 0 while authentication is off.
+func (s *Server) allowed(ctx context.Context, check func(*auth.View, auth.Caller) error) (revision uint64, err error) {
 	if !s.replica.Auth().Enabled() {
 		return 0, nil
 	}
-	return permitted(ctx, s,
-		func(v *auth.View, c auth.Caller) error { return v.MayRead(c, key, end) },
-		func(_ *auth.View, c auth.Caller) (uint64, error) { return c.Revision, nil })
+	return permitted(ctx, s, check, func(v *auth.View, _ auth.Caller) (uint64, error) { return v.Revision(), nil })
 }
 
 // unchanged tells whether users and roles are those of the revision that
-// mayRead gave.
+// allowed gave.
 func (s *Server) unchanged(revision uint64) bool {
 	v := s.replica.Auth().View()
 	return revision == 0 || revision == v.Revision()

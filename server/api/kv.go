@@ -44,7 +44,7 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 		return s.rangeNow(ctx, r)
 	}
 	return permitted(ctx, s,
-		func(v *auth.View, c auth.Caller) error { return v.MayRead(c, r.GetKey(), r.GetRangeEnd()) },
+		unexpired(reads(r.GetKey(), r.GetRangeEnd())),
 		func(*auth.View, auth.Caller) (*pb.RangeResponse, error) { return s.rangeNow(ctx, r) })
 }
 
@@ -114,7 +114,7 @@ func (s *Server) readTxn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse
 		return apply.ReadTxn(ctx, s.replica.Store(), r)
 	}
 	return permitted(ctx, s,
-		func(v *auth.View, c auth.Caller) error { return apply.CheckTxnPermission(v, c, r, s.leaseKeys) },
+		unexpired(func(v *auth.View, c auth.Caller) error { return apply.CheckTxnPermission(v, c, r, s.leaseKeys) }),
 		func(*auth.View, auth.Caller) (*pb.TxnResponse, error) {
 			return apply.ReadTxn(ctx, s.replica.Store(), r)
 		})

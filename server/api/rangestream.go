@@ -22,7 +22,7 @@ func (s *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 			return wire(err)
 		}
 	}
-	revision, err := s.mayRead(ctx, r.Key, r.RangeEnd)
+	revision, err := s.allowed(ctx, unexpired(reads(r.Key, r.RangeEnd)))
 	if err != nil {
 		return wire(err)
 	}

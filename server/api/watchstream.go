@@ -123,7 +123,7 @@ func (w *watchStream) create(r *pb.WatchCreateRequest) error {
 // is checked as it was asked for: "\x00" is every key from the first on
 // (CVE-2026-73499). It returns the auth revision for which the answer holds.
 func (w *watchStream) permit(key, end []byte) (revision uint64, denied error) {
-	revision, err := w.mayRead(w.ctx, key, end)
+	revision, err := w.allowed(w.ctx, reads(key, end))
 	if err == nil {
 		return revision, nil
 	}
