@@ -12,6 +12,10 @@ var (
 	// ErrForeign marks a folder that some other program, or a newer format of
 	// this one, wrote.
 	ErrForeign = engine.ErrForeign
+	// ErrDiskFailing and ErrDiskStalled tell of a disk that cannot be relied on
+	// now. It may recover.
+	ErrDiskFailing = engine.ErrDiskFailing
+	ErrDiskStalled = engine.ErrDiskStalled
 	// ErrClosed is returned once the store is closed.
 	ErrClosed = errors.New("storage: closed")
 )

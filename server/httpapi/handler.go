@@ -31,6 +31,8 @@ type Member interface {
 	Read(ctx context.Context, local bool) error
 	// ClusterVersion is nil until it was decided.
 	ClusterVersion() *semver.Version
+	// DiskHealth is why the disk under the state cannot be relied on now, nil while it can.
+	DiskHealth() error
 }
 
 // Options are what the handlers are made of.

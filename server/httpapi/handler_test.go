@@ -24,6 +24,7 @@ type fakeMember struct {
 	leader, learner bool
 	alarms          []*pb.AlarmMember
 	localErr, err   error
+	disk            error
 	version         *semver.Version
 }
 
@@ -31,6 +32,7 @@ func (m *fakeMember) HasLeader() bool                 { return m.leader }
 func (m *fakeMember) IsLearner() bool                 { return m.learner }
 func (m *fakeMember) Alarms() []*pb.AlarmMember       { return m.alarms }
 func (m *fakeMember) ClusterVersion() *semver.Version { return m.version }
+func (m *fakeMember) DiskHealth() error               { return m.disk }
 func (m *fakeMember) Read(ctx context.Context, local bool) error {
 	if local {
 		return m.localErr
@@ -106,6 +108,8 @@ func TestBodies(t *testing.T) {
 		{"readyz without leader", leaderless, "/readyz", 503, "[+]data_corruption ok\n[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: no leader\n[+]non_learner ok\n\n"},
 		{"readyz learner", learner, "/readyz/non_learner", 503, "[-]non_learner failed: not supported for learner\n\n"},
 		{"readyz corrupt", corrupt, "/readyz/data_corruption", 503, "[-]data_corruption failed: alarm activated: CORRUPT\n\n"},
+		{"readyz disk", with(func(m *fakeMember) { m.disk = errors.New("full") }), "/readyz", 503,
+			"[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\n[-]state_disk failed: full\n\n"},
 		{"no such check", &healthy, "/readyz/nonsense", 404, "404 page not found\n"},
 		{"version undecided", &healthy, "/version", 200, `{"etcdserver":"` + version.Server + `","etcdcluster":"not_decided","storage":"3.7.0"}`},
 		{"version", with(func(m *fakeMember) { m.version = semver.New("3.7.0") }), "/version", 200, `{"etcdserver":"` + version.Server + `","etcdcluster":"3.7.0","storage":"3.7.0"}`},

@@ -43,13 +43,14 @@ func newHealth(o Options) (*health, error) {
 func (h *health) install(mux *http.ServeMux) {
 	mux.HandleFunc("/health", getOnly(h.serveHealth))
 	h.installChecks(mux, "livez", []check{
-		{"serializable_read", h.read(true)},
+		{name: "serializable_read", run: h.read(true)},
 	})
 	h.installChecks(mux, "readyz", []check{
-		{"data_corruption", h.noAlarm(pb.AlarmType_CORRUPT)},
-		{"serializable_read", h.read(true)},
-		{"linearizable_read", h.read(false)},
-		{"non_learner", h.voter},
+		{name: "data_corruption", run: h.noAlarm(pb.AlarmType_CORRUPT)},
+		{name: "serializable_read", run: h.read(true)},
+		{name: "linearizable_read", run: h.read(false)},
+		{name: "non_learner", run: h.voter},
+		{name: "state_disk", run: h.disk, own: true},
 	})
 }
 

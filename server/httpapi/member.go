@@ -22,6 +22,9 @@ func (m ReplicaMember) IsLearner() bool { return m.Replica.Cluster().IsLocalLear
 // Alarms lists the alarms that are raised.
 func (m ReplicaMember) Alarms() []*pb.AlarmMember { return m.Replica.Alarms(pb.AlarmType_NONE) }
 
+// DiskHealth tells why the disk under the state cannot be relied on now.
+func (m ReplicaMember) DiskHealth() error { return m.Replica.DiskHealth() }
+
 // ClusterVersion is nil until it was decided.
 func (m ReplicaMember) ClusterVersion() *semver.Version { return m.Replica.Cluster().Version() }
 

@@ -37,6 +37,7 @@ type Cluster struct {
 
 	t      testing.TB
 	adjust func(*config.Config)
+	wrapFS func(m *Member, fs vfs.FS) vfs.FS
 	level  slog.Level
 	rng    *rand.Rand
 }
@@ -59,6 +60,11 @@ type Option func(*Cluster)
 // WithConfig has every member's configuration adjusted.
 func WithConfig(adjust func(*config.Config)) Option {
 	return func(c *Cluster) { c.adjust = adjust }
+}
+
+// WithFS has every member use its files through wrap, which may make them fail.
+func WithFS(wrap func(m *Member, fs vfs.FS) vfs.FS) Option {
+	return func(c *Cluster) { c.wrapFS = wrap }
 }
 
 // Start starts a cluster of n members and waits until all serve clients. The test's end closes it.
@@ -141,7 +147,7 @@ func (m *Member) TryStart() error {
 	m.Registry = prometheus.NewRegistry()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: m.cluster.level})).With("member", m.Config.Name)
 	s, err := server.Start(context.Background(), m.Config, server.Options{
-		Logger: logger, Registry: m.Registry, FS: m.FS,
+		Logger: logger, Registry: m.Registry, FS: m.fs(),
 		Dial: m.cluster.Network.dialer(m.position), Filter: m.cluster.Network.filter,
 	})
 	if err != nil {
@@ -152,6 +158,14 @@ func (m *Member) TryStart() error {
 	m.cluster.Network.ids[m.ID] = m.position
 	m.cluster.Network.mu.Unlock()
 	return nil
+}
+
+// fs is the member's files as its server shall see them.
+func (m *Member) fs() vfs.FS {
+	if m.cluster.wrapFS == nil {
+		return m.FS
+	}
+	return m.cluster.wrapFS(m, m.FS)
 }
 
 // WaitReady waits until the member serves clients.

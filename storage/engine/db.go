@@ -25,6 +25,9 @@ type DB struct {
 	durable atomic.Uint64 // applied index as of the newest flush
 	written atomic.Uint64 // applied index as of the newest commit
 
+	health  health
+	flushMu sync.Mutex    // a flush begins, or closed is closed
+	closed  chan struct{} // closed when Close begins
 	backoff backoff       // of flushes and LSM compactions that fail
 	flushed chan struct{} // 1 deep: a memtable has reached its table
 	stop    context.CancelFunc
@@ -58,9 +61,10 @@ func open(dir string, o Options) (*DB, error) {
 		flushInterval: o.FlushInterval,
 		log:           o.Logger,
 		flushed:       make(chan struct{}, 1),
+		closed:        make(chan struct{}),
 	}
 	po := o.pebbleOptions()
-	po.FS = backoffFS{po.FS, &d.backoff}
+	po.FS = backoffFS{d.health.watched(po.FS), &d.backoff}
 	po.EventListener.FlushEnd = d.noteFlush
 	po.EventListener.CompactionEnd = func(i pebble.CompactionInfo) { d.backoff.done(i.Err) }
 	po.EventListener.BackgroundError = d.noteBackgroundError
@@ -85,6 +89,9 @@ func open(dir string, o Options) (*DB, error) {
 func (d *DB) Close() error {
 	d.stop()
 	d.loop.Wait()
+	d.flushMu.Lock()
+	close(d.closed)
+	d.flushMu.Unlock()
 	return wrap("close", d.pdb.Close())
 }
 
@@ -145,6 +152,7 @@ func (d *DB) Metrics() *pebble.Metrics { return d.pdb.Metrics() }
 // error is logged as text, without the stack that Pebble's errors carry.
 func (d *DB) noteBackgroundError(err error) {
 	d.backoff.failed()
+	d.health.noteFailure(err)
 	d.log.Error("storage engine background work failed", "error", err.Error())
 }
 

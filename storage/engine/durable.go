@@ -29,10 +29,11 @@ func (d *DB) Applied() (schema.Applied, bool, error) {
 // when a memtable has been flushed.
 func (d *DB) DurableApplied() uint64 { return d.durable.Load() }
 
-// Flush makes everything committed so far durable.
+// Flush makes everything committed so far durable. It gives up when the disk
+// fails or hangs.
 func (d *DB) Flush() error {
-	if err := d.pdb.Flush(); err != nil {
-		return wrap("flush", err)
+	if err := d.flush(); err != nil {
+		return err
 	}
 	return d.readDurable()
 }

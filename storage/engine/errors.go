@@ -14,6 +14,12 @@ var (
 	// ErrForeign marks a folder that some other program, or a newer format of
 	// this one, wrote.
 	ErrForeign = errors.New("engine: not a petcd state folder")
+	// ErrDiskFailing and ErrDiskStalled tell of a disk that cannot be relied on
+	// now. It may recover.
+	ErrDiskFailing = errors.New("engine: writing to the disk fails")
+	ErrDiskStalled = errors.New("engine: the disk hangs")
+	// ErrClosed is returned by a flush that the engine's end overtook.
+	ErrClosed = errors.New("engine: closed")
 	// ErrNotFound is returned by Get for a key that has no record.
 	ErrNotFound = errors.New("engine: not found")
 )

@@ -21,5 +21,5 @@ func OpenReadOnly(dir string, o Options) (*DB, error) {
 		return nil, wrap("open read-only", err)
 	}
 	_, cancel := context.WithCancel(context.Background())
-	return &DB{dir: dir, log: o.Logger, pdb: pdb, stop: cancel}, nil
+	return &DB{dir: dir, log: o.Logger, pdb: pdb, stop: cancel, closed: make(chan struct{})}, nil
 }

@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/servertest"
+	"github.com/petcd/petcd/storage"
+)
+
+// fullDisk is a disk on which new tables of the state find no space, while full holds the name of its member.
+type fullDisk struct {
+	vfs.FS
+	name string
+	full *atomic.Value
+}
+
+// Create implements vfs.FS.
+func (d fullDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasSuffix(name, ".sst") && strings.Contains(name, "/state/") && d.full.Load() == d.name {
+		return nil, syscall.ENOSPC
+	}
+	return d.FS.Create(name, c)
+}
+
+// Unwrap implements vfs.FS.
+func (d fullDisk) Unwrap() vfs.FS { return d.FS }
+
+func TestLeaderWithAFullStateDiskGivesUp(t *testing.T) {
+	var full atomic.Value
+	full.Store("")
+	c := servertest.Start(t, 3, servertest.WithFS(func(m *servertest.Member, fs vfs.FS) vfs.FS {
+		return fullDisk{fs, m.Config.Name, &full}
+	}), servertest.WithConfig(func(c *config.Config) { c.ListenMetricsURLs = freeURL() }))
+	fillKeys(t, c, c.Client(), 0, 20)
+	old := c.Leader()
+	store := old.Server.Replica().Store()
+	require.NoError(t, store.Flush())
+	full.Store(old.Config.Name)
+	fillKeys(t, c, c.Client(old), 20, 21)
+
+	require.ErrorIs(t, store.Flush(), storage.ErrDiskFailing, "it doesn't wait until there is space")
+	_, err := store.Snapshot()
+	require.ErrorIs(t, err, storage.ErrDiskFailing)
+	c.Eventually(func() bool { return !old.Server.Replica().Status().IsLeader }, "leadership moves")
+	leader := c.Leader()
+	require.NotEqual(t, old, leader)
+	fillKeys(t, c, c.Client(leader), 21, 30)
+	status, body := get(t, old, "/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, body, "[-]state_disk failed")
+	require.Contains(t, body, "no space left")
+	status, _ = get(t, leader, "/readyz")
+	require.Equal(t, http.StatusOK, status)
+
+	full.Store("")
+	c.Eventually(func() bool { return store.Health() == nil }, "the disk works again")
+	require.NoError(t, store.Flush())
+	status, body = get(t, old, "/readyz")
+	require.Equal(t, http.StatusOK, status, body)
+}

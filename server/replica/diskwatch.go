@@ -1,0 +1,40 @@
+package replica
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// diskInterval is how often the state disk's health is looked at.
+	diskInterval = 500 * time.Millisecond
+
+	// giveUpEvery bounds how often a member gives leadership up for its disk: should all disks be bad, it must not go round.
+	giveUpEvery = 15 * time.Second
+)
+
+// watchDisk tells of a state disk that fails or hangs, and makes a leader give leadership up, until ctx ends. The log may be
+// well meanwhile: then the leader commits what it can't apply, and its clients wait.
+func (r *Replica) watchDisk(ctx context.Context) {
+	var bad bool
+	var gaveUp time.Time
+	for ctx.Err() == nil {
+		err := r.store.Health()
+		switch {
+		case err != nil && !bad:
+			r.logger.Error("the state disk is in trouble", "error", err)
+		case err == nil && bad:
+			r.logger.Info("the state disk works again")
+		}
+		bad = err != nil
+		if bad && r.isLeader() && time.Since(gaveUp) >= giveUpEvery {
+			r.logger.Warn("giving up leadership for the state disk's sake", "error", err)
+			gaveUp = time.Now()
+			r.Resign(ctx)
+		}
+		sleep(ctx, diskInterval)
+	}
+}
+
+// DiskHealth is why the disk under the state cannot be relied on now, nil while it can.
+func (r *Replica) DiskHealth() error { return r.store.Health() }
