@@ -9,7 +9,7 @@
 // a case says so through needs.
 //
 // It refuses to know how a server works inside: no import of petcd's server
-// packages but process.
+// packages but process and the generated wire of Lock and Election.
 //
 // Targets are petcd (built from the tree, or $PETCD_BIN) and, where they were
 // fetched with `make peers`, 3.7.3 and 3.4.23. PETCD_CONFORMANCE=petcd,3.7.3

@@ -55,7 +55,9 @@ const (
 
 // Those of the gateway.
 const (
-	gatewayErrors feature = "the form of the gateway's errors (3.6)"
+	gatewayErrors feature = "the form and the status of the gateway's errors (3.6)"
+	hashByGateway feature = "/v3/maintenance/hashkv (3.5); 3.4.23 has it under another name"
+	lostLock      feature = "a lock is refused to who waited for it and lost its lease (3.5)"
 )
 
 // lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
@@ -66,7 +68,7 @@ var lacking = map[string]map[feature]bool{
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,
 		sortChecked: true, updateOfLearner: true, hashAtCompacted: true, peerHash: true,
 		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true, keysWithoutLease: true, txnCheckOrder: true,
-		gatewayErrors: true,
+		gatewayErrors: true, hashByGateway: true, lostLock: true,
 		authStatus:    true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
 		httpPorts: true, allowedHostnameList: true, tlsVersions: true, skipAddressCheck: true, unixPorts: true, oneAddress: true, zapLogs: true,
 	},
