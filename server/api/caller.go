@@ -129,14 +129,15 @@ func permitted[T any](ctx context.Context, s *Server, check func(*auth.View, aut
 	return resp, auth.ErrOldRevision
 }
 
-// unexpired is the check of a read: etcd lets a token of a revision that is yet
-// to come watch and keep leases alive, but not read.
+// unexpired is the check of a read. A token of another revision reads nothing,
+// not even in a transaction that names no key; one of a revision that is yet to
+// come may watch and keep leases alive, as in etcd.
 func unexpired(check func(*auth.View, auth.Caller) error) func(*auth.View, auth.Caller) error {
 	return func(v *auth.View, c auth.Caller) error {
 		if err := check(v, c); err != nil {
 			return err
 		}
-		if c.Revision > v.Revision() && v.Enabled() {
+		if c.Revision != 0 && c.Revision != v.Revision() {
 			return auth.ErrOldRevision
 		}
 		return nil
