@@ -69,7 +69,7 @@ var lacking = map[string]map[feature]bool{
 		sortChecked: true, updateOfLearner: true, hashAtCompacted: true, peerHash: true,
 		learnerRefusal: true, tokenIgnored: true, alarmHeader: true, downgrade: true, keysWithoutLease: true, txnCheckOrder: true,
 		gatewayErrors: true, hashByGateway: true, lostLock: true,
-		authStatus:    true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
+		authStatus: true, longPasswordRefused: true, hashBeforeLog: true, permissionChecked: true, rootPermission: true, guardsClosed: true, bearerToken: true, loginIgnoresToken: true,
 		httpPorts: true, allowedHostnameList: true, tlsVersions: true, skipAddressCheck: true, unixPorts: true, oneAddress: true, zapLogs: true,
 	},
 }
