@@ -33,6 +33,6 @@ never does. For one of etcd use the etcdutl of etcd 3.5.`,
 		}),
 	}
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "data directory that no server has open (required)")
-	require(cmd, "data-dir")
+	markRequired(cmd, "data-dir")
 	return cmd
 }

@@ -33,6 +33,6 @@ It is seldom of use: a running server does the same in the background.`,
 		}),
 	}
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "data directory that no server has open (required)")
-	require(cmd, "data-dir")
+	markRequired(cmd, "data-dir")
 	return cmd
 }

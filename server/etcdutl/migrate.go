@@ -40,7 +40,7 @@ for all versions: to go to another version, save a snapshot with "etcdctl snapsh
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "data directory that no server has open (required)")
 	cmd.Flags().StringVar(&target, "target-version", "", `version of etcd to go to, as "3.6" (required)`)
 	cmd.Flags().Bool("force", false, "accepted for etcd's sake; nothing can be forced here")
-	require(cmd, "data-dir", "target-version")
+	markRequired(cmd, "data-dir", "target-version")
 	return cmd
 }
 
