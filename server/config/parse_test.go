@@ -64,6 +64,7 @@ func TestRefusals(t *testing.T) {
 		"advertise":        {args: []string{"--listen-client-urls=http://127.0.0.1:1"}, want: "--advertise-client-urls is required when --listen-client-urls is set explicitly"},
 		"compaction mode":  {args: []string{"--auto-compaction-mode=x"}, want: `unknown auto-compaction-mode "x"`},
 		"retention":        {args: []string{"--auto-compaction-retention=x"}, want: `error parsing CompactionRetention: time: invalid duration "x"`},
+		"retention below":  {args: []string{"--auto-compaction-retention=-1h"}, want: `error parsing CompactionRetention: "-1h" is negative`},
 		"log level":        {args: []string{"--log-level=loud"}, want: `unrecognized level: "loud"`},
 		"log format":       {args: []string{"--log-format=xml"}, want: "unknown log format: xml, supported values json, console"},
 		"log outputs":      {args: []string{"--log-outputs=default,stderr"}, want: `multi logoutput for "default" is not supported yet`},

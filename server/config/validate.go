@@ -147,6 +147,10 @@ func (c *Config) setRetention(text string) error {
 	if err != nil {
 		return fmt.Errorf("error parsing CompactionRetention: %w", err)
 	}
+	if d < 0 {
+		// etcd takes it and compacts everything, again and again.
+		return fmt.Errorf("error parsing CompactionRetention: %q is negative", text)
+	}
 	if c.AutoCompactionMode == CompactionRevision {
 		return fmt.Errorf("error parsing CompactionRetention: %q is not a number of revisions", text)
 	}

@@ -116,22 +116,28 @@ func (c *Compactor) reached(scrubbed int64, stopped bool) {
 	c.waiters = waiting
 }
 
-// Run removes until ctx ends. An error of the engine ends the removal of one
-// compaction; the next Notify tries again.
+// retryAfter is how long removal rests after an error of the engine.
+const retryAfter = 5 * time.Second
+
+// Run removes until ctx ends. After an error of the engine it rests and goes
+// on from where it was.
 func (c *Compactor) Run(ctx context.Context) {
 	defer func() { c.reached(c.scrubbed, true) }()
 	for {
+		var retry <-chan time.Time
 		for target := c.s.CompactRevision(); c.scrubbed < target; target = c.s.CompactRevision() {
 			if err := c.compact(ctx, target); err != nil {
 				if ctx.Err() != nil {
 					return
 				}
-				c.o.Logger.Error("removing compacted history failed", "compact_revision", target, "error", err)
+				c.o.Logger.Error("removing compacted history failed", "compact_revision", target, "error", err, "retry_after", retryAfter)
+				retry = time.After(retryAfter)
 				break
 			}
 		}
 		select {
 		case <-c.wake:
+		case <-retry:
 		case <-ctx.Done():
 			return
 		}
