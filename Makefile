@@ -62,6 +62,11 @@ fuzz: ## Runs every fuzz target for FUZZTIME each: a number of inputs (20000x) o
 peers: ## Puts the real etcd 3.4.23 and 3.7.3 into bin/peers, for the tests and benchmarks that compare.
 	@bench/peer/fetch $(BIN)/peers
 
+.PHONY: mixin
+mixin: build ## Has a real Prometheus evaluate the alerts of etcd's mixin on clusters, healthy and broken.
+	@bench/mixin/fetch $(BIN)/mixin
+	@PETCD_MIXIN=1 PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 10m ./server/mixin
+
 .PHONY: kill
 kill: build ## Crash campaign: KILLS random kill -9 on a real three-member cluster under load.
 	@PETCD_KILLS=$(KILLS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestKillCampaign' ./server/robustness
