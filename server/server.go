@@ -38,7 +38,7 @@ type Server struct {
 	peers    peerPort
 	api      *api.Server
 	http     *httpapi.Handlers
-	gateway  gateway
+	gateway  jsonGateway
 	ports    ports
 	security *security
 	// What the ports serve over plain HTTP uses the replica, so its end comes before the replica is closed.
@@ -133,6 +133,7 @@ func (s *Server) makeServices(o Options) (err error) {
 		Gatherer: o.Registry, Registerer: o.Registry,
 		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof, FeatureGates: s.cfg.FeatureGates,
 		Gateway: gateway, CORS: s.cfg.CORS, HostWhitelist: s.cfg.HostWhitelist,
+		CertificateUser: func() bool { return s.cfg.ClientTLS.ClientCertAuth && s.replica.Auth().Enabled() },
 	})
 	return err
 }

@@ -18,16 +18,16 @@ import (
 // each direction before the writer waits.
 const gatewayBuffer = 64 << 10
 
-// gateway is the way from the JSON gateway to the gRPC services: a connection
+// jsonGateway is the way from the JSON gateway to the gRPC services: a connection
 // in memory. It is no client port, so it has no certificate that could be taken
 // for a user's. The zero value is one that is switched off.
-type gateway struct {
+type jsonGateway struct {
 	pipe *bufconn.Listener
 	conn *grpc.ClientConn
 }
 
 // open makes the handler of the JSON gateway, nil if it is switched off.
-func (g *gateway) open(s *Server) (http.Handler, error) {
+func (g *jsonGateway) open(s *Server) (http.Handler, error) {
 	if !s.cfg.EnableGRPCGateway {
 		return nil, nil
 	}
@@ -44,14 +44,14 @@ func (g *gateway) open(s *Server) (http.Handler, error) {
 }
 
 // serve lets the services answer the gateway until they stop.
-func (g *gateway) serve(s *Server) {
+func (g *jsonGateway) serve(s *Server) {
 	if g.conn != nil {
 		s.workers.Go(func() { s.ignoreClosed(s.api.Serve(g.pipe)) })
 	}
 }
 
 // close ends the connection and what is under way on it.
-func (g *gateway) close() {
+func (g *jsonGateway) close() {
 	if g.conn != nil {
 		_ = g.conn.Close() // fails only when closed before
 	}
