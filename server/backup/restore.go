@@ -3,7 +3,6 @@ package backup
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 
@@ -51,7 +50,7 @@ func Restore(ctx context.Context, c RestoreConfig) (err error) {
 	attrs := []any{"path", c.Path, "wal-dir", c.WALDir, "data-dir", c.DataDir}
 	c.Logger.Info("restoring snapshot", attrs...)
 	if err := s.verify(c.SkipHashCheck); err != nil {
-		return fmt.Errorf("%s: %w", c.Path, err)
+		return err
 	}
 	err = replica.Restore(replica.Restoration{
 		DataDir: c.DataDir, WALDir: c.WALDir, Name: c.Name, InitialCluster: cluster, Token: c.Token,
