@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/petcd/petcd/server"
 	"github.com/petcd/petcd/server/config"
@@ -29,6 +30,8 @@ const (
 func main() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	// gRPC and its gateway write a line for much that a client does wrong, in no format of ours.
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr))
 	code, sig := run(os.Args, os.Environ(), signals, os.Stdout, os.Stderr)
 	if sig != nil {
 		endBySignal(sig)
