@@ -74,7 +74,7 @@ func (s *maintenanceService) Defragment(ctx context.Context, _ *pb.DefragmentReq
 		s.metrics.defragmenting.Dec()
 		s.metrics.defragments.Observe(time.Since(start).Seconds())
 	}()
-	s.logger.Info("starting defragment")
+	s.logger.Info("starting defragment; it blocks nobody, and is not needed: space comes back in the background by itself")
 	bounded, cancel := context.WithTimeout(ctx, defragmentMax)
 	defer cancel()
 	err := s.replica.Store().Defragment(bounded)
