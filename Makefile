@@ -54,6 +54,10 @@ lint: ## Checks format, vet, and the rules of .golangci.yml (who may import whom
 	@go vet ./...
 	@.ci/golangci-lint run ./...
 
+.PHONY: vuln
+vuln: ## Looks the module's dependencies up in the Go vulnerability database, which it must reach.
+	@.ci/vuln
+
 .PHONY: fuzz
 fuzz: ## Runs every fuzz target for FUZZTIME each: a number of inputs (20000x) or a time (10m).
 	@.ci/fuzz $(FUZZTIME)
