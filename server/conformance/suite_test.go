@@ -50,6 +50,7 @@ var families = []family{
 	{name: "gateway_stream", cases: gatewayStreamCases},
 	{name: "lock", cases: lockCases},
 	{name: "election", cases: electionCases},
+	{name: "gateway_auth", cases: gatewayAuthCases, own: true},
 	{name: "gateway_off", cases: gatewayOffCases, own: true, flags: []string{"--enable-grpc-gateway=false"}},
 	{name: "cors", cases: corsCases, own: true, flags: []string{"--cors=http://good.example:80"}},
 	{name: "host_whitelist", cases: whitelistCases, own: true, flags: []string{"--host-whitelist=127.0.0.1,good.example"}},
