@@ -44,7 +44,7 @@ func (s *websockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.logger.Warn("error upgrading websocket", "error", err)
 		return
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	conn.SetReadLimit(s.messageMax)
 	s.serve(conn, r)
 }
@@ -80,7 +80,7 @@ func (s *websockets) serve(conn *websocket.Conn, r *http.Request) {
 // readMessages copies the client's messages into the request's body until there
 // are no more.
 func (s *websockets) readMessages(conn *websocket.Conn, body *io.PipeWriter) {
-	defer body.Close()
+	defer func() { _ = body.Close() }() // fails only if closed before
 	for {
 		_, message, err := conn.ReadMessage()
 		if err != nil {
