@@ -18,6 +18,7 @@ import (
 	"github.com/petcd/petcd/server/httpapi"
 	"github.com/petcd/petcd/server/lessor"
 	"github.com/petcd/petcd/server/replica"
+	"github.com/petcd/petcd/server/requestlog"
 )
 
 const (
@@ -40,6 +41,7 @@ type Server struct {
 	http     *httpapi.Handlers
 	gateway  jsonGateway
 	ports    ports
+	recorder *requestlog.Recorder // nil when requests are not recorded
 	security *security
 	// What the ports serve over plain HTTP uses the replica, so its end comes before the replica is closed.
 	requests requests
@@ -77,7 +79,7 @@ func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err erro
 		return nil, err
 	}
 	if err := s.makeServices(o); err != nil {
-		return nil, errors.Join(err, s.replica.Close())
+		return nil, errors.Join(err, s.replica.Close(), s.recorder.Close())
 	}
 	s.servePeers()
 	if s.cfg.FeatureGates["InitialCorruptCheck"] {
@@ -120,7 +122,13 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 
 // makeServices makes what the ports will serve.
 func (s *Server) makeServices(o Options) (err error) {
-	s.api, err = api.New(api.Options{Config: s.cfg, Replica: s.replica, Lessor: s.lessor, Logger: s.logger, Registerer: o.Registry})
+	s.recorder, err = requestlog.Open(requestlog.Options{File: s.cfg.RequestLog, Expensive: s.cfg.EnablePprof})
+	if err != nil {
+		return err
+	}
+	s.api, err = api.New(api.Options{
+		Config: s.cfg, Replica: s.replica, Lessor: s.lessor, Logger: s.logger, Registerer: o.Registry, Recorder: s.recorder,
+	})
 	if err != nil {
 		return err
 	}
@@ -128,10 +136,14 @@ func (s *Server) makeServices(o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	var expensive http.Handler
+	if s.cfg.EnablePprof {
+		expensive = s.recorder
+	}
 	s.http, err = httpapi.New(httpapi.Options{
 		Member: httpapi.ReplicaMember{Replica: s.replica}, Logger: s.logger,
 		Gatherer: o.Registry, Registerer: o.Registry,
-		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof, FeatureGates: s.cfg.FeatureGates,
+		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof, Expensive: expensive, FeatureGates: s.cfg.FeatureGates,
 		Gateway: gateway, CORS: s.cfg.CORS, HostWhitelist: s.cfg.HostWhitelist,
 		CertificateUser: func() bool { return s.cfg.ClientTLS.ClientCertAuth && s.replica.Auth().Enabled() },
 	})
@@ -152,7 +164,7 @@ func (s *Server) abandon() error {
 	s.ports.close()
 	s.requests.end()
 	s.workers.Wait()
-	return s.replica.Close()
+	return errors.Join(s.replica.Close(), s.recorder.Close())
 }
 
 // run starts everything that runs.
@@ -214,7 +226,7 @@ func (s *Server) Close() error {
 		drain, cancel := context.WithTimeout(context.Background(), drainMax)
 		defer cancel()
 		s.halt(drain)
-		s.ended = s.replica.Close()
+		s.ended = errors.Join(s.replica.Close(), s.recorder.Close())
 	})
 	return s.ended
 }
@@ -228,7 +240,7 @@ func (s *Server) Abort(crash func()) error {
 		cancel()
 		s.halt(at)
 		crash()
-		s.ended = s.replica.Close()
+		s.ended = errors.Join(s.replica.Close(), s.recorder.Close())
 	})
 	return s.ended
 }

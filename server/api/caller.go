@@ -59,11 +59,8 @@ func commonName(ctx context.Context) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	for key := range md {
-		if strings.HasPrefix(key, gatewayMark) {
-			return "", false
-		}
+	if fromGateway(ctx) {
+		return "", false
 	}
 	for _, chain := range info.State.VerifiedChains {
 		if len(chain) > 0 {
@@ -71,6 +68,17 @@ func commonName(ctx context.Context) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// fromGateway tells whether a JSON gateway makes the call for somebody else.
+func fromGateway(ctx context.Context) bool {
+	md, _ := metadata.FromIncomingContext(ctx)
+	for key := range md {
+		if strings.HasPrefix(key, gatewayMark) {
+			return true
+		}
+	}
+	return false
 }
 
 // known refuses nobody.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -29,6 +30,9 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	}
 	if took > s.slowUnary || s.debugRequests(ctx) {
 		s.logRequest(ctx, info.FullMethod, start, took, req, resp)
+	}
+	if s.recorder != nil {
+		s.recordUnary(ctx, info.FullMethod, start, took, req, resp, err)
 	}
 	return resp, err
 }
@@ -68,8 +72,13 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	start := time.Now()
 	m := s.metrics.method(info.FullMethod)
 	m.started.Inc()
-	err := s.guardedStream(srv, &countedStream{ServerStream: ss, method: m}, info, handler)
-	m.done(err, time.Since(start))
+	counted := &countedStream{ServerStream: ss, method: m}
+	err := s.guardedStream(srv, counted, info, handler)
+	took := time.Since(start)
+	m.done(err, took)
+	if s.recorder != nil {
+		s.recordStream(counted, info.FullMethod, start, took, err)
+	}
 	return err
 }
 
@@ -104,6 +113,8 @@ type countedStream struct {
 	grpc.ServerStream
 	method *methodMetrics
 	ctx    context.Context
+
+	received, sent atomic.Int64
 }
 
 // Context is the stream's context.
@@ -119,6 +130,7 @@ func (s *countedStream) RecvMsg(m any) error {
 	err := s.ServerStream.RecvMsg(m)
 	if err == nil {
 		s.method.received.Inc()
+		s.received.Add(1)
 	}
 	return err
 }
@@ -128,6 +140,7 @@ func (s *countedStream) SendMsg(m any) error {
 	err := s.ServerStream.SendMsg(m)
 	if err == nil {
 		s.method.sent.Inc()
+		s.sent.Add(1)
 	}
 	return err
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/recipes"
+	"github.com/petcd/petcd/server/requestlog"
 )
 
 // requestOverhead is what a message may be larger than the largest request, for
@@ -43,6 +44,7 @@ type Options struct {
 	Lessor     Lessor
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics are exported
+	Recorder   *requestlog.Recorder  // nil: requests are not recorded
 }
 
 // Server serves one member's gRPC services on any number of listeners.
@@ -51,9 +53,11 @@ type Server struct {
 	lessor  Lessor
 	logger  *slog.Logger
 	metrics *metrics
-	leaders leaderWatch
-	grpc    *grpc.Server
-	health  *health.Server
+	// recorder is nil when requests are not recorded.
+	recorder *requestlog.Recorder
+	leaders  leaderWatch
+	grpc     *grpc.Server
+	health   *health.Server
 
 	txnOpsMax             int
 	requestBytesMax       int
@@ -76,6 +80,7 @@ func New(o Options) (*Server, error) {
 		lessor:                o.Lessor,
 		logger:                o.Logger,
 		metrics:               m,
+		recorder:              o.Recorder,
 		txnOpsMax:             int(min(c.MaxTxnOps, math.MaxInt32)),
 		requestBytesMax:       int(c.MaxRequestBytes),
 		quotaBytes:            c.QuotaBytes,

@@ -94,6 +94,8 @@ type Config struct {
 	Tracing     Tracing
 	EnablePprof bool
 	Metrics     string
+	// RequestLog is the file that gets a line for every request of a client, or "stderr". Empty turns it off.
+	RequestLog string
 
 	LogLevel   string
 	LogFormat  string

@@ -143,6 +143,7 @@ func table(c *Config, r *raw) []section {
 		{"Profiling and Monitoring", []setting{
 			s("enable-pprof", boolean(&c.EnablePprof), "Serve runtime profiling data under /debug/pprof/ on the client URLs."),
 			s("metrics", text(&c.Metrics), "'extensive' adds latency histograms of the gRPC services to the metrics."),
+			s("request-log", text(&c.RequestLog), "File that gets a line of JSON for every request of a client, or 'stderr': who, what, at what cost. (petcd only)"),
 			s("enable-distributed-tracing", boolean(&c.Tracing.Enabled), "Send OpenTelemetry traces."),
 			s("distributed-tracing-address", text(&c.Tracing.Address), "Address of the OpenTelemetry collector (OTLP over gRPC)."),
 			s("distributed-tracing-service-name", text(&c.Tracing.ServiceName), "Service name in the traces, the same for all members of a cluster."),

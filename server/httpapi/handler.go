@@ -46,7 +46,9 @@ type Options struct {
 	// RequestTimeout bounds a health check.
 	RequestTimeout time.Duration
 	EnablePprof    bool
-	FeatureGates   config.FeatureGates // shown in the metrics
+	// Expensive shows the most expensive requests; nil when they are not kept.
+	Expensive    http.Handler
+	FeatureGates config.FeatureGates // shown in the metrics
 
 	// Gateway serves /v3/; nil when it is switched off.
 	Gateway http.Handler
@@ -89,6 +91,9 @@ func (h *Handlers) Client() http.Handler {
 	mux.HandleFunc("/debug/vars", getOnly(expvar.Handler().ServeHTTP))
 	if h.o.EnablePprof {
 		installPprof(mux)
+	}
+	if h.o.Expensive != nil {
+		mux.HandleFunc("/debug/requests/expensive", getOnly(h.o.Expensive.ServeHTTP))
 	}
 	if h.o.Gateway != nil {
 		mux.Handle("/v3/", h.o.Gateway)

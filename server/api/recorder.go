@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/petcd/petcd/server/requestlog"
+)
+
+// recordUnary records a unary call for the request log.
+func (s *Server) recordUnary(ctx context.Context, method string, start time.Time, took time.Duration, req, resp any, err error) {
+	q := s.newRecord(ctx, method, start, took, err)
+	if m, ok := req.(proto.Message); ok {
+		q.RequestBytes = proto.Size(m)
+	}
+	if m, ok := resp.(proto.Message); ok && err == nil {
+		q.ResponseBytes = proto.Size(m)
+	}
+	recordWhat(q, req)
+	if err == nil {
+		recordCost(q, resp)
+	}
+	s.recorder.Record(q)
+}
+
+// recordStream records the end of a stream.
+func (s *Server) recordStream(ss *countedStream, method string, start time.Time, took time.Duration, err error) {
+	q := s.newRecord(ss.ServerStream.Context(), method, start, took, err)
+	q.Received, q.Sent = int(ss.received.Load()), int(ss.sent.Load())
+	s.recorder.Record(q)
+}
+
+// newRecord is what all calls have: who, when, and how it ended.
+func (s *Server) newRecord(ctx context.Context, method string, start time.Time, took time.Duration, err error) *requestlog.Request {
+	q := &requestlog.Request{Start: start, Took: took, Method: method, Remote: remote(ctx), Code: codeOf(err).String()}
+	if c, err := s.caller(ctx); err == nil {
+		q.User = c.Name
+	}
+	q.CommonName, _ = commonName(ctx)
+	return q
+}
+
+// codeOf is the status code that a handler's error becomes.
+func codeOf(err error) codes.Code {
+	if code := status.Code(err); code != codes.Unknown {
+		return code
+	}
+	return status.FromContextError(err).Code()
+}
+
+// remote is the address of the client, also when the JSON gateway speaks for it.
+func remote(ctx context.Context) string {
+	if v := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(v) > 0 && fromGateway(ctx) {
+		return v[0]
+	}
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.Addr.String()
+	}
+	return ""
+}
+
+// recordWhat fills in what a request is about: keys and names, never a value or a password.
+func recordWhat(q *requestlog.Request, req any) {
+	switch r := req.(type) {
+	case *pb.RangeRequest:
+		q.Key, q.RangeEnd, q.Revision = requestlog.Key(r.Key), requestlog.Key(r.RangeEnd), r.Revision
+	case *pb.PutRequest:
+		q.Key = requestlog.Key(r.Key)
+	case *pb.DeleteRangeRequest:
+		q.Key, q.RangeEnd = requestlog.Key(r.Key), requestlog.Key(r.RangeEnd)
+	case *pb.TxnRequest:
+		q.Key = requestlog.Key(firstKey(r))
+	case *pb.CompactionRequest:
+		q.Revision = r.Revision
+	case *pb.HashKVRequest:
+		q.Revision = r.Revision
+	case *pb.AuthRoleGrantPermissionRequest:
+		q.Subject = r.Name
+		q.Key, q.RangeEnd = requestlog.Key(r.GetPerm().GetKey()), requestlog.Key(r.GetPerm().GetRangeEnd())
+	case interface{ GetID() int64 }: // leases
+		q.Subject = strconv.FormatInt(r.GetID(), 16)
+	case interface{ GetID() uint64 }: // members
+		q.Subject = strconv.FormatUint(r.GetID(), 16)
+	case interface{ GetName() string }: // users and roles
+		q.Subject = requestlog.Key([]byte(r.GetName()))
+	case interface{ GetUser() string }:
+		q.Subject = requestlog.Key([]byte(r.GetUser()))
+	}
+}
+
+// recordCost fills in what an answer tells about the work.
+func recordCost(q *requestlog.Request, resp any) {
+	if h, ok := resp.(interface{ GetHeader() *pb.ResponseHeader }); ok && q.Revision == 0 {
+		q.Revision = h.GetHeader().GetRevision()
+	}
+	switch r := resp.(type) {
+	case *pb.RangeResponse:
+		q.Keys, q.Count = int64(len(r.Kvs)), r.Count
+	case *pb.PutResponse:
+		q.Keys = 1
+	case *pb.DeleteRangeResponse:
+		q.Keys = r.Deleted
+	case *pb.TxnResponse:
+		q.Operations, q.Keys = len(r.Responses), keysOf(r)
+	}
+}
+
+// keysOf counts the keys that the branch taken returned or changed; those of nested transactions are left out.
+func keysOf(resp *pb.TxnResponse) (n int64) {
+	for _, op := range resp.Responses {
+		switch r := op.GetResponse().(type) {
+		case *pb.ResponseOp_ResponseRange:
+			n += int64(len(r.ResponseRange.GetKvs()))
+		case *pb.ResponseOp_ResponsePut:
+			n++
+		case *pb.ResponseOp_ResponseDeleteRange:
+			n += r.ResponseDeleteRange.GetDeleted()
+		}
+	}
+	return n
+}
+
+// firstKey stands for a transaction: the key that it compares first, or else that of its first operation.
+func firstKey(r *pb.TxnRequest) []byte {
+	if len(r.Compare) > 0 {
+		return r.Compare[0].GetKey()
+	}
+	for _, op := range r.Success {
+		switch o := op.GetRequest().(type) {
+		case *pb.RequestOp_RequestRange:
+			return o.RequestRange.GetKey()
+		case *pb.RequestOp_RequestPut:
+			return o.RequestPut.GetKey()
+		case *pb.RequestOp_RequestDeleteRange:
+			return o.RequestDeleteRange.GetKey()
+		}
+	}
+	return nil
+}
