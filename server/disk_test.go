@@ -66,3 +66,53 @@ func TestLeaderWithAFullStateDiskGivesUp(t *testing.T) {
 	status, body = get(t, old, "/readyz")
 	require.Equal(t, http.StatusOK, status, body)
 }
+
+// brokenManifest is a disk that refuses the state's manifest once broken is set.
+type brokenManifest struct {
+	vfs.FS
+	broken *atomic.Bool
+}
+
+// Create implements vfs.FS.
+func (d brokenManifest) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, c)
+	if err != nil || !strings.Contains(name, "/state/") || !strings.Contains(name, "MANIFEST") {
+		return f, err
+	}
+	return brokenFile{f, d.broken}, nil
+}
+
+// Unwrap implements vfs.FS.
+func (d brokenManifest) Unwrap() vfs.FS { return d.FS }
+
+// brokenFile is a file that can't be synced once broken is set.
+type brokenFile struct {
+	vfs.File
+	broken *atomic.Bool
+}
+
+// Sync implements vfs.File.
+func (f brokenFile) Sync() error {
+	if f.broken.Load() {
+		return syscall.EIO
+	}
+	return f.File.Sync()
+}
+
+func TestMemberWhoseStateCannotGoOnEndsWithTheReason(t *testing.T) {
+	var broken atomic.Bool
+	c := servertest.Start(t, 1, servertest.WithFS(func(_ *servertest.Member, fs vfs.FS) vfs.FS { return brokenManifest{fs, &broken} }))
+	m := c.Members[0]
+	fillKeys(t, c, c.Client(), 0, 10)
+	broken.Store(true)
+	go func() { _ = m.Server.Replica().Store().Flush() }()
+	select {
+	case err := <-m.Server.Err():
+		require.ErrorIs(t, err, storage.ErrFatal)
+		require.ErrorContains(t, err, "MANIFEST")
+	case <-c.Context().Done():
+		require.FailNow(t, "the member goes on")
+	}
+	require.Error(t, m.Server.Close(), "it says that it could not close its state")
+	m.Server = nil
+}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/petcd/petcd/server/api"
@@ -28,6 +29,9 @@ const (
 	// drainMax is how long calls under way may take to end at Close.
 	drainMax = 250 * time.Millisecond
 )
+
+// errWedged is returned by Close when the state cannot be closed any more.
+var errWedged = errors.New("server: the state hangs for good; the process must end")
 
 // Server is a running member.
 type Server struct {
@@ -50,6 +54,7 @@ type Server struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 	errs    chan error
+	wedged  atomic.Bool // the state hangs for good
 	once    sync.Once
 	ended   error // owned by once
 }
@@ -106,7 +111,7 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 	}
 	s.replica, err = replica.Open(ctx, replica.Config{
 		Member: s.cfg, Leases: s.lessor, Logger: s.logger, Registerer: o.Registry,
-		FS: o.FS, Dial: o.Dial, TLS: s.security.peer.Dial, Filter: o.Filter,
+		FS: o.FS, Dial: o.Dial, TLS: s.security.peer.Dial, Filter: o.Filter, Fatal: s.wedge,
 	})
 	if err != nil {
 		return err
@@ -194,6 +199,12 @@ type compactable struct{ *replica.Replica }
 // Revision is the store's.
 func (c compactable) Revision() int64 { return c.Store().Revision() }
 
+// wedge is told that the state cannot go on, nor be closed.
+func (s *Server) wedge(err error) {
+	s.wedged.Store(true)
+	s.fail(err)
+}
+
 // fail tells whoever watches Err why the member cannot go on.
 func (s *Server) fail(err error) {
 	select {
@@ -220,6 +231,13 @@ func (s *Server) Replica() *replica.Replica { return s.replica }
 // Close hands leadership on, ends what is under way, and releases everything. It returns what the last part of that said.
 func (s *Server) Close() error {
 	s.once.Do(func() {
+		if s.wedged.Load() {
+			// Whoever uses the state waits for ever. Ports are closed, the rest ends with the process.
+			s.cancel()
+			s.ports.close()
+			s.ended = errWedged
+			return
+		}
 		resign, cancel := context.WithTimeout(context.Background(), resignMax)
 		s.replica.Resign(resign)
 		cancel()

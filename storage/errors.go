@@ -16,6 +16,8 @@ var (
 	// now. It may recover.
 	ErrDiskFailing = engine.ErrDiskFailing
 	ErrDiskStalled = engine.ErrDiskStalled
+	// ErrFatal is why a state cannot go on, nor be closed: the process must end.
+	ErrFatal = engine.ErrFatal
 	// ErrClosed is returned once the store is closed.
 	ErrClosed = errors.New("storage: closed")
 )

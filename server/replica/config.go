@@ -20,6 +20,8 @@ type Config struct {
 	Leases LeaseObserver
 	// Logger receives the replica's messages and those of everything below it; nil discards them.
 	Logger *slog.Logger
+	// Fatal is told when the state cannot go on, nor be closed: the process must end. Nil means a panic instead.
+	Fatal func(error)
 	// Registerer receives the metrics; nil means none.
 	Registerer prometheus.Registerer
 

@@ -77,7 +77,7 @@ func (r *Replica) openFiles() (err error) {
 		return errors.Join(dirError(err), r.closeFiles())
 	}
 	r.store, err = storage.Open(r.dir.state, storage.Options{
-		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer,
+		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, Fatal: r.cfg.Fatal,
 		CompactionBatchRows: m.CompactionBatchLimit, CompactionPause: m.CompactionSleepInterval,
 	})
 	if err != nil {

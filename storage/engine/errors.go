@@ -18,6 +18,9 @@ var (
 	// now. It may recover.
 	ErrDiskFailing = errors.New("engine: writing to the disk fails")
 	ErrDiskStalled = errors.New("engine: the disk hangs")
+	// ErrFatal is why an engine cannot go on: its manifest could not be written.
+	// The engine can't be closed any more; the process must end.
+	ErrFatal = errors.New("engine: cannot go on")
 	// ErrClosed is returned by a flush that the engine's end overtook.
 	ErrClosed = errors.New("engine: closed")
 	// ErrNotFound is returned by Get for a key that has no record.

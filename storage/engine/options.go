@@ -16,6 +16,7 @@ type Options struct {
 	MemTableBytes uint64        // size of one memtable; 0: 32 MiB
 	FlushInterval time.Duration // longest an applied entry stays volatile on an idle engine; 0: 5 s; negative: never by time
 	Logger        *slog.Logger  // nil: discards
+	Fatal         func(error)   // told of ErrFatal, once; it must not block; nil: a panic instead
 }
 
 // withDefaults fills in what was left zero.
@@ -55,7 +56,7 @@ func (o Options) pebbleOptions() *pebble.Options {
 		L0StopWritesThreshold:       1000,
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                1000,
-		Logger:                      logger{o.Logger},
+		Logger:                      logger{o.Logger, o.Fatal},
 		// Pebble's default ends the process. Here the read that met the damage
 		// fails with ErrCorrupt, and whoever asked decides.
 		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {

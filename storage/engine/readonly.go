@@ -15,7 +15,7 @@ func OpenReadOnly(dir string, o Options) (*DB, error) {
 	po := o.pebbleOptions()
 	po.ReadOnly = true
 	po.ErrorIfNotExists = true
-	po.Logger = logger{slog.New(slog.DiscardHandler)}
+	po.Logger = logger{l: slog.New(slog.DiscardHandler)}
 	pdb, err := pebble.Open(dir, po)
 	if err != nil {
 		return nil, wrap("open read-only", err)
