@@ -56,6 +56,8 @@ var (
 		{regexp.MustCompile(`(Member|cluster) {2,}`), "${1} "}, // before an id with leading zeros
 		{regexp.MustCompile(`(remaining\()[0-9]+s`), "${1}Ns"},
 		{regexp.MustCompile(`("TTL" : |"ttl":)[0-9]+`), "${1}N"},
+		{regexp.MustCompile(`("TTL":)[0-9]+(,"grantedTTL")`), "${1}N${2}"},
+		{regexp.MustCompile(`time=20[0-9TZ:.-]+`), "time=TIME"},
 		{regexp.MustCompile(`("hash":)[0-9]+(,"revision":.*"totalSize":)[0-9]+`), "${1}N${2}N"},
 		{regexp.MustCompile(`(Server version )3\.[0-9]+\.[0-9]+.*`), "${1}VERSION"},
 	}
