@@ -69,7 +69,7 @@ func TestEveryMethodRefusesNobody(t *testing.T) {
 			called++
 		}
 	}
-	require.Greater(t, called, 40)
+	require.GreaterOrEqual(t, called, 40)
 }
 
 // callAny calls a method with one message.
