@@ -70,13 +70,13 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 
 // pass connects a client to the first endpoint that can be reached.
 func (g *Gateway) pass(ctx context.Context, client net.Conn) {
-	defer client.Close() //nolint:errcheck // both ends are done with it
+	defer client.Close()
 	member, err := g.dial(ctx)
 	if err != nil {
 		g.o.Logger.Warn("gateway has no endpoint for a connection", "remote-addr", client.RemoteAddr().String(), "error", err)
 		return
 	}
-	defer member.Close() //nolint:errcheck // both ends are done with it
+	defer member.Close()
 	stop := context.AfterFunc(ctx, func() {
 		_ = client.Close() // the copies below end by it
 		_ = member.Close()

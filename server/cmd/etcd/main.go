@@ -53,8 +53,7 @@ func endBySignal(sig os.Signal) {
 // that ended it.
 func run(args, env []string, signals <-chan os.Signal, stdout, stderr io.Writer) (int, os.Signal) {
 	if len(args) > 1 && (args[1] == "gateway" || args[1] == "grpc-proxy") {
-		fmt.Fprintf(stderr, "etcd %s: %v\n", args[1], config.ErrNotBuilt)
-		return exitFailure, nil
+		return runProxy(args[1:], signals, stdout, stderr)
 	}
 	cfg, err := config.Parse(args[1:], env)
 	switch {

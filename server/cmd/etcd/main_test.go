@@ -32,19 +32,23 @@ func TestTextsAndExitCodes(t *testing.T) {
 		code           int
 		stdout, stderr string // parts of
 	}{
-		"version":     {[]string{"--version"}, nil, 0, "etcd Version: 3.7.3+petcd.", ""},
-		"help":        {[]string{"--help"}, nil, 0, "\nMember:\n  --name 'default'\n", "Usage:\n"},
-		"dash h":      {[]string{"-h"}, nil, 0, "\nClustering:\n", "Usage:\n"},
-		"unknown":     {[]string{"--nope"}, nil, 2, "", "flag provided but not defined: -nope\nUsage:\n"},
-		"positional":  {[]string{"bar"}, nil, 1, "", `"msg":"failed to verify flags","error":"\"bar\" is not a valid flag"`},
-		"advertise":   {[]string{"--listen-client-urls=http://127.0.0.1:1"}, nil, 1, "", "--advertise-client-urls is required when --listen-client-urls is set explicitly"},
-		"conflict":    {[]string{"--name=a"}, []string{"ETCD_NAME=b"}, 1, "", "is shadowed by corresponding command-line flag"},
-		"proxy":       {[]string{"--proxy=on"}, nil, 1, "", "--proxy=on: "},
-		"gateway":     {[]string{"gateway", "start"}, nil, 1, "", "etcd gateway: "},
-		"grpc-proxy":  {[]string{"grpc-proxy"}, nil, 1, "", "etcd grpc-proxy: "},
-		"log file":    {[]string{"--log-outputs=/nonexistent/log"}, nil, 1, "", "open log output: open /nonexistent/log"},
-		"no config":   {[]string{"--config-file=/nonexistent"}, nil, 1, "", "no such file or directory"},
-		"wrong peers": {[]string{"--name=a", "--initial-cluster=b=http://127.0.0.1:1", "--data-dir=" + t.TempDir(), "--listen-peer-urls=http://127.0.0.1:0", "--listen-client-urls=http://127.0.0.1:0", "--advertise-client-urls=http://127.0.0.1:1"}, nil, 1, "", `couldn't find local name \"a\" in the initial cluster configuration`},
+		"version":             {[]string{"--version"}, nil, 0, "etcd Version: 3.7.3+petcd.", ""},
+		"help":                {[]string{"--help"}, nil, 0, "\nMember:\n  --name 'default'\n", "Usage:\n"},
+		"dash h":              {[]string{"-h"}, nil, 0, "\nClustering:\n", "Usage:\n"},
+		"unknown":             {[]string{"--nope"}, nil, 2, "", "flag provided but not defined: -nope\nUsage:\n"},
+		"positional":          {[]string{"bar"}, nil, 1, "", `"msg":"failed to verify flags","error":"\"bar\" is not a valid flag"`},
+		"advertise":           {[]string{"--listen-client-urls=http://127.0.0.1:1"}, nil, 1, "", "--advertise-client-urls is required when --listen-client-urls is set explicitly"},
+		"conflict":            {[]string{"--name=a"}, []string{"ETCD_NAME=b"}, 1, "", "is shadowed by corresponding command-line flag"},
+		"proxy":               {[]string{"--proxy=on"}, nil, 1, "", "--proxy=on: "},
+		"gateway":             {[]string{"gateway"}, nil, 0, "gateway related command\n\nUsage:", ""},
+		"gateway flag":        {[]string{"gateway", "start", "--nope"}, nil, 1, "", "Error: unknown flag: --nope"},
+		"gateway self":        {[]string{"gateway", "start", "--listen-addr=127.0.0.1:2379"}, nil, 1, "", "should not resolve to the gateway listen addr (127.0.0.1:2379)"},
+		"grpc-proxy":          {[]string{"grpc-proxy"}, nil, 0, "grpc-proxy related command\n\nUsage:", ""},
+		"grpc-proxy resolver": {[]string{"grpc-proxy", "start", "--resolver-prefix=p"}, nil, 1, "", "Error: invalid resolver-ttl 0"},
+		"grpc-proxy TLS":      {[]string{"grpc-proxy", "start", "--tls-min-version=TLS9"}, nil, 1, "", "TLS9"},
+		"log file":            {[]string{"--log-outputs=/nonexistent/log"}, nil, 1, "", "open log output: open /nonexistent/log"},
+		"no config":           {[]string{"--config-file=/nonexistent"}, nil, 1, "", "no such file or directory"},
+		"wrong peers":         {[]string{"--name=a", "--initial-cluster=b=http://127.0.0.1:1", "--data-dir=" + t.TempDir(), "--listen-peer-urls=http://127.0.0.1:0", "--listen-client-urls=http://127.0.0.1:0", "--advertise-client-urls=http://127.0.0.1:1"}, nil, 1, "", `couldn't find local name \"a\" in the initial cluster configuration`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := runWith(tc.args, tc.env)
