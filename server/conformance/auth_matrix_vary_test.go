@@ -8,12 +8,17 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/petcd/petcd/server/recipes/v3electionpb"
+	"github.com/petcd/petcd/server/recipes/v3lockpb"
 )
 
 // matrixFiles define every service that a server registers.
 var matrixFiles = []protoreflect.FileDescriptor{
 	pb.File_rpc_proto,
 	healthpb.File_grpc_health_v1_health_proto,
+	v3lockpb.File_v3lock_proto,
+	v3electionpb.File_v3election_proto,
 }
 
 // matrixMethods are the methods of all these services, by name ("KV/Put").

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/petcd/petcd/server/process"
+	"github.com/petcd/petcd/server/recipes/v3electionpb"
 	"github.com/petcd/petcd/server/tlstest"
 )
 
@@ -26,7 +27,6 @@ type caller struct {
 // below out/ that they may not, leases of both, and who calls.
 type world struct {
 	*realm
-	name string
 	// fresh renews tokens before a caller's turn, where they go stale by every
 	// change.
 	fresh   func(t *testing.T)
@@ -36,7 +36,8 @@ type world struct {
 	member        uint64
 	peerURL       string
 
-	restored int64 // the revision at which all keys were there
+	leader   *v3electionpb.LeaderKey // of the election in/leader
+	restored int64                   // the revision at which all keys were there
 }
 
 // The permissions of the users of every world, by name; the user has a role of
@@ -63,7 +64,7 @@ func settle(t *testing.T, r *realm) *world {
 	}
 	_, err := r.auth.UserAdd(r.root, &pb.AuthUserAddRequest{Name: "unlocked", Options: &authpb.UserAddOptions{NoPassword: true}})
 	require.NoError(t, err)
-	for id, keys := range map[int64][]string{1001: {"in/leased"}, 1002: {"in/leased2", "out/leased"}, 1003: nil} {
+	for id, keys := range map[int64][]string{1001: {"in/leased"}, 1002: {"in/leased2", "out/leased"}, 1003: nil, leadersLease: nil} {
 		_, err = r.lease.LeaseGrant(r.root, &pb.LeaseGrantRequest{ID: id, TTL: 9000})
 		require.NoError(t, err)
 		for _, k := range keys {
@@ -192,6 +193,9 @@ func stubsOf(conn *grpc.ClientConn) stubs {
 		admin: pb.NewClusterClient(conn), maint: pb.NewMaintenanceClient(conn),
 	}
 }
+
+// leadersLease is of the leader of in/leader, and of no other key.
+const leadersLease = 1004
 
 // worldTimeout bounds the calls of one world.
 const worldTimeout = 5 * time.Minute
