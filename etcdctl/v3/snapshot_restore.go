@@ -2,11 +2,11 @@ package v3
 
 import (
 	"errors"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"github.com/petcd/petcd/server/backup"
+	"github.com/petcd/petcd/server/logging"
 )
 
 // snapshotRestoreCommand is etcdutl's, under the name that it had until etcd
@@ -23,8 +23,11 @@ and --initial-advertise-peer-urls.`,
 			if len(args) != 1 {
 				return badArgs("snapshot restore requires exactly one argument")
 			}
-			log := slog.New(slog.NewTextHandler(c.Stderr, nil))
-			err := backup.Restore(cmd.Context(), flags.Config(args[0], log, backup.NewMeter(c.Stderr, "restoring")))
+			log, _, err := logging.New(logging.Options{Outputs: []string{"stderr"}, Stderr: c.Stderr})
+			if err != nil {
+				return err
+			}
+			err = backup.Restore(cmd.Context(), flags.Config(args[0], log, backup.NewMeter(c.Stderr, "restoring")))
 			if errors.Is(err, backup.ErrBump) {
 				return &exit{exitBadArgs, err}
 			}
