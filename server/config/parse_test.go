@@ -83,7 +83,7 @@ func TestRefusals(t *testing.T) {
 		"token type":       {args: []string{"--auth-token=foo"}, want: "auth: invalid auth options"},
 		"token option":     {args: []string{"--auth-token=jwt,pub-key"}, want: "auth: invalid auth options"},
 		"token option x2":  {args: []string{"--auth-token=jwt,ttl=1s,ttl=2s"}, want: "auth: invalid auth options"},
-		"sampling":         {args: []string{"--enable-distributed-tracing", "--distributed-tracing-sampling-rate=-1"}, want: "--distributed-tracing-sampling-rate must be from 0 to 1000000 (set to -1)"},
+		"tracing":          {args: []string{"--experimental-enable-distributed-tracing"}, want: "--enable-distributed-tracing=true: tracing is not in this release"},
 		"hash check":       {args: []string{"--compact-hash-check-time=0"}, want: "--compact-hash-check-time must be >0 (set to 0s)"},
 		"count":            {args: []string{"--max-wals=-1"}, want: `invalid value "-1" for flag -max-wals: parse error`},
 		"discovery":        {args: []string{"--discovery-srv=example.com"}, want: "--discovery-srv=example.com: discovery is not in this release; name the members in --initial-cluster: not supported by this release of petcd"},

@@ -144,11 +144,11 @@ func table(c *Config, r *raw) []section {
 			s("enable-pprof", boolean(&c.EnablePprof), "Serve runtime profiling data under /debug/pprof/ on the client URLs."),
 			s("metrics", text(&c.Metrics), "'extensive' adds latency histograms of the gRPC services to the metrics."),
 			s("request-log", text(&c.RequestLog), "File that gets a line of JSON for every request of a client, or 'stderr': who, what, at what cost. (petcd only)"),
-			s("enable-distributed-tracing", boolean(&c.Tracing.Enabled), "Send OpenTelemetry traces."),
-			s("distributed-tracing-address", text(&c.Tracing.Address), "Address of the OpenTelemetry collector (OTLP over gRPC)."),
-			s("distributed-tracing-service-name", text(&c.Tracing.ServiceName), "Service name in the traces, the same for all members of a cluster."),
-			s("distributed-tracing-instance-id", text(&c.Tracing.InstanceID), "Instance id in the traces, unique to each member."),
-			s("distributed-tracing-sampling-rate", signed(&c.Tracing.SamplingRate), "How many of a million requests are traced."),
+			refuse(s("enable-distributed-tracing", boolean(&c.Tracing.Enabled), "Send OpenTelemetry traces."), noTracing),
+			idle(s("distributed-tracing-address", text(&c.Tracing.Address), "Address of the OpenTelemetry collector (OTLP over gRPC)."), noTracing),
+			idle(s("distributed-tracing-service-name", text(&c.Tracing.ServiceName), "Service name in the traces, the same for all members of a cluster."), noTracing),
+			idle(s("distributed-tracing-instance-id", text(&c.Tracing.InstanceID), "Instance id in the traces, unique to each member."), noTracing),
+			idle(s("distributed-tracing-sampling-rate", signed(&c.Tracing.SamplingRate), "How many of a million requests are traced."), noTracing),
 			s("listen-metrics-urls", urls(&c.ListenMetricsURLs), "List of URLs to listen on for the metrics and health endpoints."),
 		}},
 		{"Logging", []setting{
@@ -193,6 +193,9 @@ func authSettings(c *Config) []setting {
 		s("auth-token-ttl", unsigned(&c.AuthTokenTTL), "Seconds that a simple token lives."),
 	}
 }
+
+// noTracing is why the flag that turns tracing on is refused.
+const noTracing = "tracing is not in this release"
 
 // noDiscovery is why the flags that turn discovery on are refused.
 const noDiscovery = "discovery is not in this release; name the members in --initial-cluster"
