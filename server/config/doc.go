@@ -3,9 +3,11 @@
 //
 // Names, defaults, conflicts and error texts are those of etcd 3.7, so that a
 // command line, unit file or static pod written for etcd starts petcd
-// unchanged. A flag of etcd whose feature petcd does not have is accepted at
-// its default and refused, by name, at any other value: a member never runs
-// with less than its operator asked for.
+// unchanged. Flags that earlier releases had, back to 3.4, are taken as well,
+// under their former names too. Every flag has a fate (settings.go): it is
+// built; it is moot, because it tunes a part of etcd that petcd does not have;
+// or it is refused, by name, at any value but its default: a member never runs
+// with less than its operator asked for. docs/flags.md is written from it.
 //
 // Read first: [Config], then [Parse].
 //

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -43,17 +42,9 @@ that counts. In the file durations are integer nanoseconds.
 			fmt.Fprintf(&b, "| `--%s` `%s` | %s | %s | %s | %s |\n", st.name, envName(st.name), fileKey(st.name), span(since[st.name]), shownDefault(st), cell(verdict(st)))
 		}
 	}
-	b.WriteString("\n## Feature gates\n\n| gate | stage in etcd 3.7 | default | in petcd |\n|---|---|---|---|\n")
-	later := defaultGates()
+	b.WriteString("\n## Feature gates\n\n| gate | stage in etcd | default | in petcd |\n|---|---|---|---|\n")
 	for _, g := range gates {
-		later[g.name] = true
-	}
-	for _, g := range gates {
-		does := "works, or changes nothing because what it tunes is not there"
-		if slices.Contains(later.later(), g.name) {
-			does = "no effect: what it turns on is not in this release"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %t | %s |\n", g.name, strings.ToLower(g.stage), g.enabled, does)
+		fmt.Fprintf(&b, "| `%s` | %s | %t | %s |\n", g.name, strings.ToLower(g.stage), g.enabled, g.does)
 	}
 	b.WriteString("\nAccepted and forgotten, as by etcd: `--" + strings.Join(silentlyIgnored, "`, `--") + "`.\n")
 	return b.String()

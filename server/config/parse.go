@@ -195,9 +195,6 @@ func (p *parser) advise() {
 	if c.FeatureGates["LeaseCheckpoint"] && !c.FeatureGates["LeaseCheckpointPersist"] {
 		p.notice(true, "Detected that checkpointing is enabled without persistence. Consider enabling feature gate LeaseCheckpointPersist")
 	}
-	for _, name := range c.FeatureGates.later() {
-		p.notice(true, "the feature gate has no effect in this release", "gate", name)
-	}
 	if c.DataDir == "" {
 		c.DataDir = c.Name + ".etcd"
 		p.notice(true, "'data-dir' was empty; using default", "data-dir", c.DataDir)
