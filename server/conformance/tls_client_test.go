@@ -26,6 +26,7 @@ func requireRefused(t *testing.T, err error) {
 
 // TestTLS checks who gets in by TLS, and who does not.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	for _, tg := range targets(t) {
 		t.Run(tg.name, func(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, target){

@@ -32,6 +32,7 @@ var ownEtcdctl = sync.OnceValues(func() (string, error) {
 // TestEtcdctlTLS drives every target over TLS with every etcdctl, by flags and
 // by variables.
 func TestEtcdctlTLS(t *testing.T) {
+	t.Parallel()
 	own, err := ownEtcdctl()
 	require.NoError(t, err)
 	clients := map[string]string{"petcd": own}
@@ -89,6 +90,7 @@ func TestEtcdctlTLS(t *testing.T) {
 // TestCommonNameIsTheUser checks that the name in a client's certificate
 // reaches the permission checks, by both ways that gRPC's calls come in.
 func TestCommonNameIsTheUser(t *testing.T) {
+	t.Parallel()
 	for _, tg := range targets(t) {
 		t.Run(tg.name, func(t *testing.T) {
 			t.Parallel()

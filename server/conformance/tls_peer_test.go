@@ -13,6 +13,7 @@ import (
 
 // TestPeerTLS checks who may speak to a member as a member.
 func TestPeerTLS(t *testing.T) {
+	t.Parallel()
 	for _, tg := range targets(t) {
 		t.Run(tg.name, func(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, target){

@@ -23,6 +23,7 @@ var (
 
 // TestTLSRefusedAtStart checks what a server says of flags that don't fit.
 func TestTLSRefusedAtStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := tlstest.NewCA(t, dir, "ca")
 	pair := ca.Server("server")
@@ -87,6 +88,7 @@ func failedStart(t *testing.T, tg target, flags ...string) string {
 // TestTLSWarnings checks what a server writes of its ports, and of a data
 // directory that others may enter.
 func TestTLSWarnings(t *testing.T) {
+	t.Parallel()
 	for _, tg := range targets(t) {
 		t.Run(tg.name, func(t *testing.T) {
 			t.Parallel()
