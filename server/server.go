@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/stats"
+
 	"github.com/petcd/petcd/server/api"
 	"github.com/petcd/petcd/server/compactor"
 	"github.com/petcd/petcd/server/config"
@@ -20,6 +22,7 @@ import (
 	"github.com/petcd/petcd/server/lessor"
 	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/server/requestlog"
+	"github.com/petcd/petcd/server/tracing"
 )
 
 const (
@@ -46,6 +49,7 @@ type Server struct {
 	gateway  jsonGateway
 	ports    ports
 	recorder *requestlog.Recorder // nil when requests are not recorded
+	tracing  *tracing.Exporter    // nil when calls are not traced
 	security *security
 	// What the ports serve over plain HTTP uses the replica, so its end comes before the replica is closed.
 	requests requests
@@ -131,8 +135,15 @@ func (s *Server) makeServices(o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	var spans stats.Handler
+	if s.cfg.Tracing.Enabled {
+		if s.tracing, err = tracing.Open(s.ctx, s.cfg.Tracing, s.logger); err != nil {
+			return err
+		}
+		spans = s.tracing.Handler()
+	}
 	s.api, err = api.New(api.Options{
-		Config: s.cfg, Replica: s.replica, Lessor: s.lessor, Logger: s.logger, Registerer: o.Registry, Recorder: s.recorder,
+		Config: s.cfg, Replica: s.replica, Lessor: s.lessor, Logger: s.logger, Registerer: o.Registry, Recorder: s.recorder, Tracing: spans,
 	})
 	if err != nil {
 		return err
@@ -267,6 +278,9 @@ func (s *Server) Abort(crash func()) error {
 func (s *Server) halt(drain context.Context) {
 	s.ports.stopAccepting()
 	s.api.Stop(drain)
+	if err := s.tracing.Close(drain); err != nil {
+		s.logger.Warn("failed to end tracing", "error", err)
+	}
 	s.cancel()
 	s.ports.close()
 	s.gateway.close()

@@ -8,6 +8,7 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 )
@@ -50,6 +51,11 @@ func (s *Server) guarded(ctx context.Context, req any, method string, handler gr
 	}
 	if err := s.admit(ctx, method); err != nil {
 		return nil, err
+	}
+	if s.traced {
+		var span trace.Span
+		ctx, span = startSpan(ctx, req)
+		defer span.End()
 	}
 	return handler(ctx, req)
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/stats"
 
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/recipes"
@@ -45,6 +46,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics are exported
 	Recorder   *requestlog.Recorder  // nil: requests are not recorded
+	Tracing    stats.Handler         // nil: calls are not traced
 }
 
 // Server serves one member's gRPC services on any number of listeners.
@@ -55,6 +57,7 @@ type Server struct {
 	metrics *metrics
 	// recorder is nil when requests are not recorded.
 	recorder *requestlog.Recorder
+	traced   bool
 	leaders  leaderWatch
 	grpc     *grpc.Server
 	health   *health.Server
@@ -81,6 +84,7 @@ func New(o Options) (*Server, error) {
 		logger:                o.Logger,
 		metrics:               m,
 		recorder:              o.Recorder,
+		traced:                o.Tracing != nil,
 		txnOpsMax:             int(min(c.MaxTxnOps, math.MaxInt32)),
 		requestBytesMax:       int(c.MaxRequestBytes),
 		quotaBytes:            c.QuotaBytes,
@@ -94,7 +98,11 @@ func New(o Options) (*Server, error) {
 		hasLeader: func() bool { return s.replica.Status().Leader != 0 },
 		interval:  c.ElectionTimeout,
 	}
-	s.grpc = grpc.NewServer(s.options(&c)...)
+	options := s.options(&c)
+	if s.traced {
+		options = append(options, grpc.StatsHandler(o.Tracing))
+	}
+	s.grpc = grpc.NewServer(options...)
 	services := recipes.NewChannel()
 	for _, r := range []grpc.ServiceRegistrar{s.grpc, services} {
 		pb.RegisterKVServer(r, &kvService{Server: s})
