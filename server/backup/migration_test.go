@@ -39,7 +39,8 @@ func TestMigration(t *testing.T) {
 	}
 	for seed, target := range []string{process.Etcd34, process.Etcd373} {
 		t.Run(target, func(t *testing.T) {
-			real, petcd := locate(t, target), locate(t, process.Petcd)
+			t.Parallel()
+			real, mine := locate(t, target), locate(t, process.Petcd)
 			from := reserve(t, real, 1)
 			start(t, from)
 			writeHistory(t, client(t, from.Member(0), false), uint64(seed))
@@ -47,7 +48,7 @@ func TestMigration(t *testing.T) {
 			path := save(t, from.Member(0))
 			require.NoError(t, from.Close())
 
-			there := reserve(t, petcd, 1)
+			there := reserve(t, mine, 1)
 			restore(t, path, there, asItIs)
 			start(t, there)
 			require.Equal(t, want, observe(t, there.Member(0)))
@@ -70,15 +71,16 @@ func TestRestoredCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts five servers")
 	}
-	petcd := locate(t, process.Petcd)
-	from := reserve(t, petcd, 1)
+	t.Parallel()
+	mine := locate(t, process.Petcd)
+	from := reserve(t, mine, 1)
 	start(t, from)
 	writeHistory(t, client(t, from.Member(0), false), 7)
 	want := observe(t, from.Member(0))
 	path := save(t, from.Member(0))
 	require.NoError(t, from.Close())
 
-	c := reserve(t, petcd, 3)
+	c := reserve(t, mine, 3)
 	restore(t, path, c, func(cfg *backup.RestoreConfig) { cfg.BumpRevision, cfg.MarkCompacted = backup.DefaultBump, true })
 	start(t, c)
 	cli := client(t, c.Member(0), true)

@@ -27,13 +27,16 @@ const startTimeout = time.Minute
 // rootPassword is that of the user root that every history ends with.
 const rootPassword = "the-root-password"
 
-// locate is process.Locate; the test is skipped when a real etcd isn't there.
+// locate finds a target's binaries; the test is skipped when a real etcd isn't there.
 func locate(t *testing.T, target string) process.Binaries {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // petcd may have to be built
-	defer cancel()
-	b, err := process.Locate(ctx, target, t.TempDir())
-	if target != process.Petcd && errors.Is(err, process.ErrNoBinary) {
+	if target == process.Petcd {
+		b, err := petcd()
+		require.NoError(t, err)
+		return b
+	}
+	b, err := process.Locate(t.Context(), target, t.TempDir())
+	if errors.Is(err, process.ErrNoBinary) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
