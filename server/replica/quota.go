@@ -102,7 +102,16 @@ func (q *quota) run(ctx context.Context) {
 		return
 	}
 	q.refresh()
-	q.mine.Store(q.raised())
+	// Until then the alarm may be in the part of the log that is applied again.
+	select {
+	case <-q.r.ready:
+	case <-ctx.Done():
+		return
+	}
+	q.refresh()
+	if q.raised() {
+		q.mine.Store(true)
+	}
 	for {
 		sleep(ctx, quotaInterval)
 		if ctx.Err() != nil {
