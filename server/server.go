@@ -113,9 +113,10 @@ func (s *Server) openReplica(ctx context.Context, o Options) (err error) {
 	if o.Dial == nil {
 		o.Dial = localDialer(&s.cfg, s.logger)
 	}
+	discover := s.discoverer() // may change what the member is told below
 	s.replica, err = replica.Open(ctx, replica.Config{
 		Member: s.cfg, Leases: s.lessor, Logger: s.logger, Registerer: o.Registry,
-		FS: o.FS, Dial: o.Dial, TLS: s.security.peer.Dial, Filter: o.Filter, Fatal: s.wedge,
+		Discover: discover, FS: o.FS, Dial: o.Dial, TLS: s.security.peer.Dial, Filter: o.Filter, Fatal: s.wedge,
 	})
 	if err != nil {
 		return err

@@ -197,28 +197,25 @@ func authSettings(c *Config) []setting {
 // noTracing is why the flag that turns tracing on is refused.
 const noTracing = "tracing is not in this release"
 
-// noDiscovery is why the flags that turn discovery on are refused.
-const noDiscovery = "discovery is not in this release; name the members in --initial-cluster"
-
 // discoverySettings are the flags that find the first members.
 func discoverySettings(c *Config) []setting {
 	d := &c.Discovery
 	return []setting{
-		refuse(s("discovery-token", text(&d.Token), "Token of the cluster in the discovery service."), noDiscovery),
-		refuse(s("discovery-endpoints", list(&d.Endpoints), "gRPC endpoints of the discovery service."), noDiscovery),
-		idle(s("discovery-dial-timeout", duration(&d.DialTimeout), "Time to connect to the discovery service."), noDiscovery),
-		idle(s("discovery-request-timeout", duration(&d.RequestTimeout), "Time for a request to the discovery service."), noDiscovery),
-		idle(s("discovery-keepalive-time", duration(&d.KeepAliveTime), "How long the connection may be silent before it is probed."), noDiscovery),
-		idle(s("discovery-keepalive-timeout", duration(&d.KeepAliveTimeout), "How long a probed connection may stay silent before it is closed."), noDiscovery),
-		idle(s("discovery-insecure-transport", boolean(&d.InsecureTransport), "Connect to the discovery service without TLS."), noDiscovery),
-		idle(s("discovery-insecure-skip-tls-verify", boolean(&d.InsecureSkipVerify), "Do not verify the discovery service's certificate; for tests only."), noDiscovery),
-		idle(s("discovery-cert", text(&d.CertFile), "Client certificate for the discovery service."), noDiscovery),
-		idle(s("discovery-key", text(&d.KeyFile), "Key of the client certificate for the discovery service."), noDiscovery),
-		idle(s("discovery-cacert", text(&d.TrustedCAFile), "CA bundle that the discovery service is verified with."), noDiscovery),
-		idle(s("discovery-user", text(&d.User), "User name, or name:password, for the discovery service."), noDiscovery),
-		idle(s("discovery-password", text(&d.Password), "Password for the discovery service."), noDiscovery),
-		refuse(s("discovery-srv", text(&c.DiscoverySRV), "DNS domain whose SRV records name the first members."), noDiscovery),
-		refuse(s("discovery-srv-name", text(&c.DiscoverySRVName), "Suffix of the SRV service name."), noDiscovery),
+		s("discovery-token", text(&d.Token), "Token of the cluster in the discovery service."),
+		s("discovery-endpoints", list(&d.Endpoints), "gRPC endpoints of the discovery service."),
+		s("discovery-dial-timeout", duration(&d.DialTimeout), "Time to connect to the discovery service."),
+		s("discovery-request-timeout", duration(&d.RequestTimeout), "Time for a request to the discovery service."),
+		s("discovery-keepalive-time", duration(&d.KeepAliveTime), "How long the connection may be silent before it is probed."),
+		s("discovery-keepalive-timeout", duration(&d.KeepAliveTimeout), "How long a probed connection may stay silent before it is closed."),
+		s("discovery-insecure-transport", boolean(&d.InsecureTransport), "Connect to the discovery service without TLS."),
+		s("discovery-insecure-skip-tls-verify", boolean(&d.InsecureSkipVerify), "Do not verify the discovery service's certificate; for tests only."),
+		s("discovery-cert", text(&d.CertFile), "Client certificate for the discovery service."),
+		s("discovery-key", text(&d.KeyFile), "Key of the client certificate for the discovery service."),
+		s("discovery-cacert", text(&d.TrustedCAFile), "CA bundle that the discovery service is verified with."),
+		s("discovery-user", text(&d.User), "User name, or name:password, for the discovery service."),
+		s("discovery-password", text(&d.Password), "Password for the discovery service."),
+		s("discovery-srv", text(&c.DiscoverySRV), "DNS domain whose SRV records name the first members."),
+		s("discovery-srv-name", text(&c.DiscoverySRVName), "Suffix of the SRV service name."),
 	}
 }
 

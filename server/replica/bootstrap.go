@@ -31,6 +31,11 @@ func (r *Replica) identify(ctx context.Context) (*identity, error) {
 	if applied, _ := r.store.Applied(); applied > 0 || last > 0 {
 		return nil, fmt.Errorf("%w: there is a state, but the log does not say whose; remove this member and add it again", ErrCorrupt)
 	}
+	if m := &r.cfg.Member; len(m.InitialCluster) == 0 && r.cfg.Discover != nil {
+		if m.InitialCluster, err = r.cfg.Discover(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if r.cfg.Member.IsNew() {
 		id, err = r.foundCluster(ctx)
 	} else {

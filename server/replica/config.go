@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.etcd.io/etcd/client/pkg/v3/types"
 
 	"github.com/petcd/petcd/server/config"
 )
@@ -24,6 +25,9 @@ type Config struct {
 	Fatal func(error)
 	// Registerer receives the metrics; nil means none.
 	Registerer prometheus.Registerer
+
+	// Discover finds the founders of a member that begins and was given no initial cluster; nil when there is no other way.
+	Discover func(ctx context.Context) (types.URLsMap, error)
 
 	// FS is the file system, nil the real one. The lock against a second process is taken on the real one only.
 	FS vfs.FS
