@@ -23,6 +23,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -163,6 +164,8 @@ func gatewayCertificate(t *testing.T, tg target) {
 	require.NoError(t, err)
 	_, err = r.kv.Put(r.root, &pb.PutRequest{Key: []byte("a")})
 	require.NoError(t, err, "by gRPC the name counts")
+	_, err = r.kv.Put(metadata.AppendToOutgoingContext(ctx, "grpcgateway-accept", "application/json"), &pb.PutRequest{Key: []byte("a")})
+	requireStatus(t, rpctypes.ErrGRPCUserEmpty, err) // any gateway, not only the server's own
 	for _, pair := range []tlstest.Pair{admin, unnamed} {
 		c := &http.Client{Transport: &http.Transport{TLSClientConfig: ca.Config(pair)}}
 		code, text := post(t, c, cluster.Member(0).ClientURL+"/v3/kv/put", putOfA, nil)
