@@ -1,4 +1,4 @@
-package discovery
+package discovery_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
 	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/discovery"
 	"github.com/petcd/petcd/server/servertest"
 )
 
@@ -53,25 +54,25 @@ func TestFromDNS(t *testing.T) {
 		},
 		hosts: map[string][]string{"a.example.com": {"10.0.0.1"}, "b.example.com": {"10.0.0.2", "fd00::2"}},
 	}
-	got, err := FromDNS(t.Context(), z, "example.com", "", "me", urls(t, "https://b.example.com:2380"))
+	got, err := discovery.FromDNS(t.Context(), z, "example.com", "", "me", urls(t, "https://b.example.com:2380"))
 	require.NoError(t, err)
 	require.Equal(t, "0=https://a.example.com:2380,2=http://10.0.0.3:2380,me=https://b.example.com:2380", got.String())
 
-	got, err = FromDNS(t.Context(), z, "example.com", "", "me", urls(t, "https://[fd00::2]:2380"))
+	got, err = discovery.FromDNS(t.Context(), z, "example.com", "", "me", urls(t, "https://[fd00::2]:2380"))
 	require.NoError(t, err, "one of a host's addresses is enough")
 	require.Equal(t, "https://b.example.com:2380", got["me"].String())
 
-	got, err = FromDNS(t.Context(), z, "example.com", "blue", "me", urls(t, "http://10.0.0.1:2380"))
+	got, err = discovery.FromDNS(t.Context(), z, "example.com", "blue", "me", urls(t, "http://10.0.0.1:2380"))
 	require.NoError(t, err)
 	require.Equal(t, "me=http://a.example.com:2380", got.String())
 
-	_, err = FromDNS(t.Context(), z, "example.com", "", "me", urls(t, "https://10.0.0.9:2380"))
-	require.ErrorIs(t, err, ErrNotInRecords)
-	_, err = FromDNS(t.Context(), z, "example.com", "blue", "me", urls(t, "https://10.0.0.1:2380"))
+	_, err = discovery.FromDNS(t.Context(), z, "example.com", "", "me", urls(t, "https://10.0.0.9:2380"))
+	require.ErrorIs(t, err, discovery.ErrNotInRecords)
+	_, err = discovery.FromDNS(t.Context(), z, "example.com", "blue", "me", urls(t, "https://10.0.0.1:2380"))
 	require.ErrorContains(t, err, "scheme mismatch")
-	_, err = FromDNS(t.Context(), z, "nothing.example.com", "", "me", urls(t, "http://10.0.0.1:2380"))
+	_, err = discovery.FromDNS(t.Context(), z, "nothing.example.com", "", "me", urls(t, "http://10.0.0.1:2380"))
 	require.ErrorContains(t, err, "error querying DNS SRV records for _etcd-server ")
-	_, err = FromDNS(t.Context(), z, "none.example.com", "", "me", urls(t, "http://10.0.0.1:2380"))
+	_, err = discovery.FromDNS(t.Context(), z, "none.example.com", "", "me", urls(t, "http://10.0.0.1:2380"))
 	require.ErrorContains(t, err, "no such host")
 }
 
@@ -84,8 +85,8 @@ func service(t *testing.T) (config.Discovery, *servertest.Cluster) {
 	return d, c
 }
 
-func registry(t *testing.T, d config.Discovery) *Registry {
-	r, err := Dial(d, slog.New(slog.DiscardHandler))
+func registry(t *testing.T, d config.Discovery) *discovery.Registry {
+	r, err := discovery.Dial(d, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
 	return r
@@ -125,7 +126,7 @@ func TestFoundersFindEachOther(t *testing.T) {
 
 	id, own := member(t, 4)
 	_, err = registry(t, d).Join(c.Context(), id, own)
-	require.ErrorIs(t, err, ErrFullCluster)
+	require.ErrorIs(t, err, discovery.ErrFullCluster)
 	id, own = member(t, 3)
 	again, err := registry(t, d).Join(c.Context(), id, own)
 	require.NoError(t, err, "a founder that starts again is no newcomer")
@@ -140,11 +141,11 @@ func TestRegistriesThatCannotWork(t *testing.T) {
 		_, err := registry(t, d).Join(c.Context(), id, own)
 		return err
 	}
-	require.ErrorIs(t, join(), ErrSizeNotFound)
+	require.ErrorIs(t, join(), discovery.ErrSizeNotFound)
 	for _, size := range []string{"", "x", "0", "-1", "1e3", "100000"} {
 		_, err := client.Put(c.Context(), "/_etcd/registry/tok/_config/size", size)
 		require.NoError(t, err)
-		require.ErrorIs(t, join(), ErrBadSizeKey, size)
+		require.ErrorIs(t, join(), discovery.ErrBadSizeKey, size)
 	}
 	_, err := client.Put(c.Context(), "/_etcd/registry/tok/_config/size", "2")
 	require.NoError(t, err)
@@ -152,7 +153,7 @@ func TestRegistriesThatCannotWork(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Put(c.Context(), "/_etcd/registry/tok/members/9", "other=http://10.0.0.1:2380")
 	require.NoError(t, err)
-	require.ErrorIs(t, join(), ErrDuplicate)
+	require.ErrorIs(t, join(), discovery.ErrDuplicate)
 
 	d.Endpoints = []string{"http://127.0.0.1:1"}
 	d.RequestTimeout = 10 * time.Millisecond
