@@ -29,7 +29,6 @@ type security struct {
 // openSecurity checks the flags of TLS against each other and against the URLs, makes the certificates of auto TLS, and reads
 // all files.
 func openSecurity(c *config.Config, logger *slog.Logger) (*security, error) {
-	noteOpenDirectory(c.DataDir, logger)
 	s := &security{logger: logger, skipAddress: c.PeerTLS.SkipClientSANVerification}
 	var err error
 	if s.peer, err = source(c, "peer", c.PeerTLS, c.ListenPeerURLs, logger); err != nil {

@@ -21,8 +21,11 @@ import (
 // Errors that are born here, with etcd's texts.
 var (
 	errUnknownMethod = status.Error(codes.Unknown, "etcdserver: unknown method")
-	errStreamSort    = status.Error(codes.Unimplemented, "RangeStream does not support custom sort orders")
-	errStreamFilter  = status.Error(codes.Unimplemented, "RangeStream does not support revision filters")
+	// Snapshots need the disk that a write's answer does not wait for.
+	errDiskFailing = status.Error(codes.Unavailable, "petcd: the disk of the member's state fails")
+
+	errStreamSort   = status.Error(codes.Unimplemented, "RangeStream does not support custom sort orders")
+	errStreamFilter = status.Error(codes.Unimplemented, "RangeStream does not support revision filters")
 )
 
 // mapping is one row of the error table.
@@ -40,6 +43,8 @@ var table = []mapping{
 	{lease.ErrNotFound, rpctypes.ErrGRPCLeaseNotFound},
 	{lease.ErrExists, rpctypes.ErrGRPCLeaseExist},
 	{storage.ErrClosed, rpctypes.ErrGRPCStopped},
+	{storage.ErrDiskFailing, errDiskFailing},
+	{storage.ErrDiskStalled, errDiskFailing},
 
 	{apply.ErrKeyNotFound, rpctypes.ErrGRPCKeyNotFound},
 	{apply.ErrNoSpace, rpctypes.ErrGRPCNoSpace},

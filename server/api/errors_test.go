@@ -27,7 +27,7 @@ var inward = map[string]bool{
 	"membership.ErrBadChange": true, "membership.ErrBadVersion": true, "membership.ErrCorrupt": true, "membership.ErrMismatch": true, "membership.ErrUnreachable": true,
 	"replica.ErrCorrupt": true, "replica.ErrForeign": true, "replica.ErrLocked": true, "replica.ErrNothingThere": true, "replica.ErrRemoved": true,
 	"auth.ErrBadOptions": true, "auth.ErrCorrupt": true,
-	"storage.ErrCorrupt": true, "storage.ErrForeign": true,
+	"storage.ErrCorrupt": true, "storage.ErrForeign": true, "storage.ErrFatal": true,
 }
 
 // TestTableIsTotal reads the sentinels from the packages' sources, so that a
