@@ -91,8 +91,8 @@ func TestCompactCrash(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	options := storage.Options{FlushInterval: -1, MemTableBytes: 64 << 10, CompactionBatchRows: 3, CompactionPause: time.Microsecond}
 	images := 0
-	for range 12 {
-		fs := storagetest.NewCrashFS(rand.New(rand.NewPCG(seed, 3)), 4, 30)
+	for trial := range 12 {
+		fs := storagetest.NewCrashFS(rand.New(rand.NewPCG(seed, 3+uint64(trial))), 4, 30)
 		o := options
 		o.FS = fs
 		s, err := storage.Open("data", o)
