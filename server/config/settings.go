@@ -66,12 +66,6 @@ func refuse(st setting, why string) setting {
 	return st
 }
 
-// idle makes a setting that is read and changes nothing.
-func idle(st setting, why string) setting {
-	st.fate, st.why = moot, why
-	return st
-}
-
 // table is Invariant I2's one table: every setting, bound to c and r.
 func table(c *Config, r *raw) []section {
 	sections := []section{
@@ -144,11 +138,11 @@ func table(c *Config, r *raw) []section {
 			s("enable-pprof", boolean(&c.EnablePprof), "Serve runtime profiling data under /debug/pprof/ on the client URLs."),
 			s("metrics", text(&c.Metrics), "'extensive' adds latency histograms of the gRPC services to the metrics."),
 			s("request-log", text(&c.RequestLog), "File that gets a line of JSON for every request of a client, or 'stderr': who, what, at what cost. (petcd only)"),
-			refuse(s("enable-distributed-tracing", boolean(&c.Tracing.Enabled), "Send OpenTelemetry traces."), noTracing),
-			idle(s("distributed-tracing-address", text(&c.Tracing.Address), "Address of the OpenTelemetry collector (OTLP over gRPC)."), noTracing),
-			idle(s("distributed-tracing-service-name", text(&c.Tracing.ServiceName), "Service name in the traces, the same for all members of a cluster."), noTracing),
-			idle(s("distributed-tracing-instance-id", text(&c.Tracing.InstanceID), "Instance id in the traces, unique to each member."), noTracing),
-			idle(s("distributed-tracing-sampling-rate", signed(&c.Tracing.SamplingRate), "How many of a million requests are traced."), noTracing),
+			s("enable-distributed-tracing", boolean(&c.Tracing.Enabled), "Send OpenTelemetry traces."),
+			s("distributed-tracing-address", text(&c.Tracing.Address), "Address of the OpenTelemetry collector (OTLP over gRPC)."),
+			s("distributed-tracing-service-name", text(&c.Tracing.ServiceName), "Service name in the traces, the same for all members of a cluster."),
+			s("distributed-tracing-instance-id", text(&c.Tracing.InstanceID), "Instance id in the traces, unique to each member."),
+			s("distributed-tracing-sampling-rate", signed(&c.Tracing.SamplingRate), "How many of a million requests are traced."),
 			s("listen-metrics-urls", urls(&c.ListenMetricsURLs), "List of URLs to listen on for the metrics and health endpoints."),
 		}},
 		{"Logging", []setting{
@@ -193,9 +187,6 @@ func authSettings(c *Config) []setting {
 		s("auth-token-ttl", unsigned(&c.AuthTokenTTL), "Seconds that a simple token lives."),
 	}
 }
-
-// noTracing is why the flag that turns tracing on is refused.
-const noTracing = "tracing is not in this release"
 
 // discoverySettings are the flags that find the first members.
 func discoverySettings(c *Config) []setting {
