@@ -33,7 +33,7 @@ func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 		d.logDir = walDir
 	}
 	for _, theirs := range []string{"snap", "wal"} {
-		if _, err := fs.Stat(fs.PathJoin(d.member, theirs)); err == nil {
+		if info, err := fs.Stat(fs.PathJoin(d.member, theirs)); err == nil && info.IsDir() {
 			return nil, fmt.Errorf("%w: %s was written by etcd; take a snapshot there and restore it with etcdutl", ErrForeign, dir)
 		}
 	}
@@ -54,7 +54,32 @@ func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrLocked, dir, err)
 	}
 	d.lock = lock
+	if err := d.barEtcd(); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	return d, nil
+}
+
+// barText is for whoever looks why etcd does not start here.
+const barText = "This data directory is petcd's. etcd cannot read it, and would begin an empty one beside it;\n" +
+	"this file stands where etcd makes a directory, so that it stops instead.\n"
+
+// barEtcd puts a file where etcd wants a directory. Without it, etcd's binary started here by mistake would find nothing of
+// its own and serve an empty store under this member's name.
+func (d *dataDir) barEtcd() error {
+	path := d.fs.PathJoin(d.member, "snap")
+	if _, err := d.fs.Stat(path); err == nil {
+		return nil
+	}
+	f, err := d.fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return fmt.Errorf("replica: bar the data directory to etcd: %w", err)
+	}
+	_, err = f.Write([]byte(barText))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("replica: bar the data directory to etcd: %w", err)
+	}
+	return syncDir(d.fs, d.member)
 }
 
 // makeDir makes a directory that only its owner may enter, and makes its name durable. An existing one keeps its mode.
