@@ -54,7 +54,8 @@ func (f forwarder) handle(_ any, down grpc.ServerStream) error {
 	ctx, cancel := context.WithCancel(outgoing(down.Context()))
 	defer cancel()
 	both := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
-	up, err := f.upstream.NewStream(ctx, both, method, grpc.ForceCodecV2(newRawCodec()))
+	// A call waits for a member as long as its client does, as at etcd's proxy.
+	up, err := f.upstream.NewStream(ctx, both, method, grpc.ForceCodecV2(newRawCodec()), grpc.WaitForReady(true))
 	if err != nil {
 		return err
 	}

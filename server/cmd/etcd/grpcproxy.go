@@ -109,7 +109,7 @@ func (g *grpcProxyFlags) register(cmd *cobra.Command) {
 	f.DurationVar(&o.KeepAliveTimeout, "grpc-keepalive-timeout", 20*time.Second, "Additional duration of wait before closing a non-responsive connection (0 to disable).")
 	f.Uint32Var(&o.MaxConcurrentStreams, "max-concurrent-streams", math.MaxUint32, "Maximum concurrent streams that each client can open at a time.")
 	f.BoolVar(&o.Ordering, "experimental-serializable-ordering", false, "Ensure serializable reads have monotonically increasing store revisions across endpoints.")
-	f.StringVar(&o.LeasingPrefix, "experimental-leasing-prefix", "", "leasing metadata prefix for disconnected linearized reads.")
+	f.StringVar(&o.LeasingPrefix, "experimental-leasing-prefix", "", "leasing metadata prefix for disconnected linearized reads; what one client may read every client then may.")
 	f.BoolVar(&o.LogCalls, "experimental-enable-grpc-logging", false, "log all calls: method, time and error")
 	f.BoolVar(&g.debug, "debug", false, "Enable debug-level logging for grpc-proxy.")
 }
