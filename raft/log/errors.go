@@ -10,6 +10,9 @@ var (
 	// ErrForeign marks a folder that holds something other than a petcd log.
 	ErrForeign = errors.New("log: not a petcd log")
 
+	// ErrStraySegments marks a failover folder that would mix another log's entries into this one.
+	ErrStraySegments = errors.New("log: the failover folder holds another log's segments; clear it")
+
 	// ErrFailed is returned by every write after one write failed. What reached the disk is unknown, so the log must be
 	// closed and opened again before it takes another write.
 	ErrFailed = errors.New("log: failed earlier")

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,4 +55,35 @@ func TestAppendsGoOnInTheFailoverFolder(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 5, last)
 	require.NoError(t, again.Close())
+}
+
+// Segments that another log left in the failover folder are not taken in: neither by a new log nor by one that had no such
+// folder.
+func TestSegmentsOfAnotherLogAreRefused(t *testing.T) {
+	fs := vfs.NewMem()
+	require.NoError(t, fs.MkdirAll("other-disk", 0o700))
+	stray, err := fs.Create("other-disk/000004.log", vfs.WriteCategoryUnspecified)
+	require.NoError(t, err)
+	require.NoError(t, stray.Close())
+	o := Options{FS: fs, FailoverDir: "other-disk"}
+	_, err = Open("log", o)
+	require.ErrorIs(t, err, ErrStraySegments, "a new log")
+	_, err = fs.Stat("log")
+	require.ErrorIs(t, err, os.ErrNotExist)
+
+	plain := mustOpen(t, fs, Options{})
+	require.NoError(t, plain.Append(hardStateOf(1, 1, 0), entries(1, 1, 3, "mine"), true))
+	require.NoError(t, plain.Close())
+	before := contentOf(t, fs, "log")
+	_, err = Open("log", o)
+	require.ErrorIs(t, err, ErrStraySegments, "a log that had none")
+	require.ErrorContains(t, err, "other-disk/000004.log")
+	require.Equal(t, before, contentOf(t, fs, "log"))
+
+	require.NoError(t, fs.Remove("other-disk/000004.log"))
+	l := mustOpen(t, fs, o)
+	last, err := l.LastIndex()
+	require.NoError(t, err)
+	require.EqualValues(t, 3, last)
+	require.NoError(t, l.Close())
 }

@@ -12,9 +12,13 @@ import (
 const cacheBytes = 8 << 20
 
 // Open opens or creates the log in dir. Before anything is written, the folder's contents are recognized and every entry
-// is read through a read-only view, so a log that is refused (ErrForeign, ErrCorrupt) is left as it was.
+// is read through a read-only view, so a log that is refused (ErrForeign,
+// ErrCorrupt, ErrStraySegments) is left as it was.
 func Open(dir string, o Options) (Log, error) {
 	o = o.withDefaults()
+	if err := checkFailover(dir, o); err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
 	found, err := inspect(dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
