@@ -24,13 +24,16 @@ type dataDir struct {
 }
 
 // openDataDir makes the data directory if it is new, and locks it against a second process. It refuses, before it touches
-// anything, one that a real etcd wrote.
+// anything, one that a real etcd wrote and one that a restore left unfinished.
 func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 	d := &dataDir{fs: fs, member: fs.PathJoin(dir, "member")}
 	d.state = fs.PathJoin(d.member, "state")
 	d.logDir = fs.PathJoin(d.member, "log")
 	if walDir != "" {
 		d.logDir = walDir
+	}
+	if unfinished := d.member + restoring; exists(fs, unfinished) {
+		return nil, fmt.Errorf("%w: %s is there; clear %s", ErrUnfinishedRestore, unfinished, dir)
 	}
 	for _, theirs := range []string{"snap", "wal"} {
 		if info, err := fs.Stat(fs.PathJoin(d.member, theirs)); err == nil && info.IsDir() {
@@ -68,7 +71,7 @@ const barText = "This data directory is petcd's. etcd cannot read it, and would 
 // its own and serve an empty store under this member's name.
 func (d *dataDir) barEtcd() error {
 	path := d.fs.PathJoin(d.member, "snap")
-	if _, err := d.fs.Stat(path); err == nil {
+	if exists(d.fs, path) {
 		return nil
 	}
 	f, err := d.fs.Create(path, vfs.WriteCategoryUnspecified)
@@ -82,9 +85,15 @@ func (d *dataDir) barEtcd() error {
 	return syncDir(d.fs, d.member)
 }
 
+// exists tells that something has a name.
+func exists(fs vfs.FS, path string) bool {
+	_, err := fs.Stat(path)
+	return err == nil
+}
+
 // makeDir makes a directory that only its owner may enter, and makes its name durable. An existing one keeps its mode.
 func makeDir(fs vfs.FS, dir string) error {
-	if _, err := fs.Stat(dir); err == nil {
+	if exists(fs, dir) {
 		return nil
 	}
 	if err := fs.MkdirAll(dir, 0o700); err != nil {

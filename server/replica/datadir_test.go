@@ -45,6 +45,15 @@ func TestEtcdsDataDirIsRefusedUntouched(t *testing.T) {
 	}
 }
 
+func TestUnfinishedRestoreIsRefusedUntouched(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "member"+restoring), 0o700))
+	before := listing(t, dir)
+	_, err := Open(t.Context(), Config{Member: memberConfig(dir)})
+	require.ErrorIs(t, err, ErrUnfinishedRestore)
+	require.Equal(t, before, listing(t, dir))
+}
+
 func listing(t *testing.T, dir string) (names []string) {
 	require.NoError(t, filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
 		names = append(names, path)

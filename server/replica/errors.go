@@ -74,6 +74,10 @@ var (
 	// ErrForeign marks a data directory that was not written by petcd.
 	ErrForeign = errors.New("replica: not a petcd data directory")
 
+	// ErrUnfinishedRestore is returned for a data directory in which a restore was cut off. Without its state the member
+	// would found an empty cluster there.
+	ErrUnfinishedRestore = errors.New("replica: a restore did not finish")
+
 	// ErrNothingThere is returned for a data directory whose member never was part of a cluster.
 	ErrNothingThere = errors.New("replica: the data directory holds no log; its member never ran")
 
