@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -151,6 +152,11 @@ func TestFullDirectories(t *testing.T) {
 	require.ErrorContains(t, tryRestore(t, whole, func(c *backup.RestoreConfig) { c.DataDir = full }), "not empty")
 	require.ErrorContains(t, tryRestore(t, whole, func(c *backup.RestoreConfig) { c.WALDir = full }), "exists")
 	require.FileExists(t, filepath.Join(full, "mine"))
+	left := filepath.Join(t.TempDir(), "wal.restoring") // of a restore that was killed, or somebody's own
+	require.NoError(t, os.Mkdir(left, 0o700))
+	onTopOf := func(c *backup.RestoreConfig) { c.WALDir = strings.TrimSuffix(left, ".restoring") + "/" }
+	require.ErrorContains(t, tryRestore(t, whole, onTopOf), left+"\" exists")
+	require.DirExists(t, left)
 	// An empty one is taken, and stays when the restore fails: it may be a mounted volume.
 	empty := t.TempDir()
 	require.Error(t, tryRestore(t, whole[:len(whole)-5], func(c *backup.RestoreConfig) { c.DataDir = empty }))

@@ -48,6 +48,9 @@ func Restore(r Restoration) (err error) {
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}
+	if r.WALDir != "" {
+		r.WALDir = filepath.Clean(r.WALDir) // a name is made by adding to it
+	}
 	made, err := r.prepare()
 	if err != nil {
 		return err
@@ -88,10 +91,12 @@ func (r *Restoration) prepare() (made []string, err error) {
 		made = append(made, r.member(), r.FS.PathJoin(r.DataDir, "member"))
 	}
 	if r.WALDir != "" {
-		if _, err := r.FS.Stat(r.WALDir); err == nil {
-			return nil, fmt.Errorf("wal-dir %q exists", r.WALDir)
+		for _, dir := range []string{r.WALDir, r.WALDir + restoring} {
+			if exists(r.FS, dir) {
+				return nil, fmt.Errorf("wal-dir %q exists", dir)
+			}
+			made = append(made, dir)
 		}
-		made = append(made, r.WALDir, r.WALDir+restoring)
 	}
 	for _, dir := range []string{r.DataDir, r.member()} {
 		if err := makeDir(r.FS, dir); err != nil {
