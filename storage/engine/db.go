@@ -26,6 +26,7 @@ type DB struct {
 	written atomic.Uint64 // applied index as of the newest commit
 
 	health  health
+	unwatch func() error  // ends the watch of the disk
 	flushMu sync.Mutex    // a flush begins, or closed is closed
 	closed  chan struct{} // closed when Close begins
 	backoff backoff       // of flushes and LSM compactions that fail
@@ -64,17 +65,19 @@ func open(dir string, o Options) (*DB, error) {
 		closed:        make(chan struct{}),
 	}
 	po := o.pebbleOptions()
-	po.FS = backoffFS{d.health.watched(po.FS), &d.backoff}
+	watched, unwatch := d.health.watched(po.FS)
+	d.unwatch = unwatch
+	po.FS = backoffFS{watched, &d.backoff}
 	po.EventListener.FlushEnd = d.noteFlush
 	po.EventListener.CompactionEnd = func(i pebble.CompactionInfo) { d.backoff.done(i.Err) }
 	po.EventListener.BackgroundError = d.noteBackgroundError
 	pdb, err := pebble.Open(dir, po)
 	if err != nil {
-		return nil, wrap("open", err)
+		return nil, errors.Join(wrap("open", err), wrap("close", unwatch()))
 	}
 	d.pdb = pdb
 	if err := d.readDurable(); err != nil {
-		return nil, errors.Join(err, wrap("close", pdb.Close()))
+		return nil, errors.Join(err, wrap("close", pdb.Close()), wrap("close", unwatch()))
 	}
 	d.written.Store(d.durable.Load())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -92,7 +95,7 @@ func (d *DB) Close() error {
 	d.flushMu.Lock()
 	close(d.closed)
 	d.flushMu.Unlock()
-	return wrap("close", d.pdb.Close())
+	return errors.Join(wrap("close", d.pdb.Close()), wrap("close", d.unwatch()))
 }
 
 // Dir is the folder the engine lives in.

@@ -46,10 +46,11 @@ func (h *health) noteSlow(i vfs.DiskSlowInfo) {
 	h.stalled, h.stall = time.Now(), i.String()
 }
 
-// watched is fs with its writing operations watched.
-func (h *health) watched(fs vfs.FS) vfs.FS {
-	watched, _ := vfs.WithDiskHealthChecks(fs, stallAfter, nil, h.noteSlow) // closing it would only end a timer that files own
-	return watched
+// watched is fs with its writing operations watched, by a goroutine that lives until unwatch is called. Files watch
+// themselves until they are closed.
+func (h *health) watched(fs vfs.FS) (watched vfs.FS, unwatch func() error) {
+	watched, closer := vfs.WithDiskHealthChecks(fs, stallAfter, nil, h.noteSlow)
+	return watched, closer.Close
 }
 
 // Health is why the disk under the engine cannot be relied on: ErrDiskFailing when flushes or LSM compactions fail again and

@@ -21,5 +21,6 @@ func OpenReadOnly(dir string, o Options) (*DB, error) {
 		return nil, wrap("open read-only", err)
 	}
 	_, cancel := context.WithCancel(context.Background())
-	return &DB{dir: dir, log: o.Logger, pdb: pdb, stop: cancel, closed: make(chan struct{})}, nil
+	unwatched := func() error { return nil } // what writes nothing needs no watch
+	return &DB{dir: dir, log: o.Logger, pdb: pdb, unwatch: unwatched, stop: cancel, closed: make(chan struct{})}, nil
 }
