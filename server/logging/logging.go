@@ -97,12 +97,7 @@ func open(o Options) (io.Writer, io.Closer, error) {
 			}
 			writers = append(writers, j)
 		default:
-			if o.Rotation != nil {
-				f := rotating(name, *o.Rotation)
-				writers, files = append(writers, f), append(files, f)
-				continue
-			}
-			f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+			f, err := openFile(name, o.Rotation)
 			if err != nil {
 				return nil, nil, errors.Join(fmt.Errorf("open log output: %w", err), files.Close())
 			}
@@ -116,4 +111,12 @@ func open(o Options) (io.Writer, io.Closer, error) {
 		return writers[0], files, nil
 	}
 	return io.MultiWriter(writers...), files, nil
+}
+
+// openFile opens a file that grows, or one that rotates.
+func openFile(name string, r *Rotation) (io.WriteCloser, error) {
+	if r != nil {
+		return rotating(name, *r)
+	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 }

@@ -76,3 +76,13 @@ func TestFilesRotate(t *testing.T) {
 	}
 	require.Equal(t, 25, total, "no line is lost or cut")
 }
+
+func TestOutputThatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir() // a directory is no file, for root either
+	for name, r := range map[string]*Rotation{"growing": nil, "rotating": {MaxSize: 1}} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := New(Options{Outputs: []string{dir}, Rotation: r})
+			require.ErrorContains(t, err, "open log output: open "+dir)
+		})
+	}
+}
