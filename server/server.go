@@ -88,6 +88,7 @@ func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err erro
 		return nil, err
 	}
 	if err := s.makeServices(o); err != nil {
+		s.closeServices()
 		return nil, errors.Join(err, s.replica.Close(), s.recorder.Close())
 	}
 	s.servePeers()
@@ -175,8 +176,24 @@ func (s *Server) servePeers() {
 	}
 }
 
+// closeServices closes what makeServices has made for a member that does not get to run.
+func (s *Server) closeServices() {
+	drain, cancel := context.WithTimeout(context.Background(), drainMax)
+	defer cancel()
+	s.closeTracing(drain)
+	s.gateway.close()
+}
+
+// closeTracing sends the last spans.
+func (s *Server) closeTracing(drain context.Context) {
+	if err := s.tracing.Close(drain); err != nil {
+		s.logger.Warn("failed to end tracing", "error", err)
+	}
+}
+
 // abandon ends a member that did not get to run.
 func (s *Server) abandon() error {
+	s.closeServices()
 	s.cancel()
 	s.ports.close()
 	s.requests.end()
@@ -279,9 +296,7 @@ func (s *Server) Abort(crash func()) error {
 func (s *Server) halt(drain context.Context) {
 	s.ports.stopAccepting()
 	s.api.Stop(drain)
-	if err := s.tracing.Close(drain); err != nil {
-		s.logger.Warn("failed to end tracing", "error", err)
-	}
+	s.closeTracing(drain)
 	s.cancel()
 	s.ports.close()
 	s.gateway.close()
