@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -62,9 +63,17 @@ func database(t require.TestingT, archive []byte, path string) *etcddb.File {
 	names, err := fs.List("temp")
 	require.NoError(t, err)
 	require.Empty(t, names)
-	f, err := etcddb.Open(path)
-	require.NoError(t, err)
+	f := openDatabase(t, path)
 	require.NoError(t, f.VerifySum())
+	return f
+}
+
+// openDatabase reads a file into memory and opens it as a database of etcd.
+func openDatabase(t require.TestingT, path string) *etcddb.File {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	f, err := etcddb.New(bytes.NewReader(b), int64(len(b)))
+	require.NoError(t, err)
 	return f
 }
 
@@ -115,7 +124,7 @@ func TestRestoreModel(t *testing.T) {
 		converted := restored(t, storage.FromDatabase(f), nothing)
 		storagetest.Compare(t, converted, m, src)
 		requireEqualHashes(t, s, converted)
-		require.NoError(t, errors.Join(f.Close(), converted.Close(), s.Close()))
+		require.NoError(t, errors.Join(converted.Close(), s.Close()))
 	}
 }
 

@@ -67,9 +67,6 @@ func (t *Target) Close() error {
 	return err
 }
 
-// Dir is the cluster's folder, "" for given endpoints.
-func (t *Target) Dir() string { return t.dir }
-
 // Usage reads the server processes: CPU and memory summed over the members, all zero for given
 // endpoints.
 func (t *Target) Usage() (measure.Process, error) {

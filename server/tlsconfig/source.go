@@ -3,7 +3,6 @@ package tlsconfig
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -156,10 +155,4 @@ func (s *Source) allowed(chains [][]*x509.Certificate) error {
 		}
 	}
 	return ErrNotAllowed
-}
-
-// Refused tells whether err is a refusal by the member's own rules, in
-// contrast to a connection that broke.
-func Refused(err error) bool {
-	return errors.Is(err, ErrNotAllowed) || errors.Is(err, ErrRevoked) || errors.Is(err, ErrAddress)
 }

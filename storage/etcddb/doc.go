@@ -1,7 +1,7 @@
 // Package etcddb reads and writes the database file of etcd 3.4 to 3.7: what
 // its `snapshot save` writes and what lies in its member/snap/db.
 //
-// Read Open and File.Walk first, then Row. The file is a bbolt database:
+// Read New and File.Walk first, then Row. The file is a bbolt database:
 // pages of sorted entries in trees, a tree for each bucket. It is read by this
 // package's own code and not by bbolt, which trusts its pages: a damaged one
 // makes it panic, fault or run in circles, in goroutines of its own too. Here

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // align is what the length of a database is a multiple of; etcd takes a file
@@ -15,44 +14,14 @@ const align = 512
 // File is an open database.
 type File struct {
 	r      io.ReaderAt
-	closer io.Closer
 	length int64 // of the database, without a sum
 	sum    []byte
 	meta   meta
 }
 
-// Open opens a database file. It looks at no more than how the file begins and
-// how long it is; VerifySum and reading find the rest.
-func Open(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	db, err := open(f)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
-	}
-	return db, nil
-}
-
-// open is Open of an open file.
-func open(f *os.File) (*File, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: not a regular file", ErrForeign)
-	}
-	db, err := New(f, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	db.closer = f
-	return db, nil
-}
-
-// New reads a database of length bytes, its SHA-256 included if it has one.
+// New opens a database of length bytes, its SHA-256 included if it has one. It
+// looks at no more than how the file begins and how long it is; VerifySum and
+// reading find the rest.
 func New(r io.ReaderAt, length int64) (*File, error) {
 	f := &File{r: r, length: length}
 	if length%align == sha256.Size {
@@ -117,11 +86,3 @@ func (f *File) VerifySum() error {
 // Size is the length of what the database uses of its file, as etcd reports
 // it.
 func (f *File) Size() int64 { return int64(f.meta.pages) * f.meta.pageSize }
-
-// Close closes the file.
-func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
-	}
-	return f.closer.Close()
-}

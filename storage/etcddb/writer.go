@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"go.etcd.io/bbolt"
-	"google.golang.org/protobuf/proto"
 )
 
 // Partial ends the name of a file that Create has not finished.
@@ -92,15 +91,6 @@ func (w *Writer) PutRow(main int64, sub uint32, tombstone bool, kv []byte) error
 // PutLease writes a lease.
 func (w *Writer) PutLease(l Lease) error {
 	return w.Put(BucketLease, binary.BigEndian.AppendUint64(nil, uint64(l.ID)), l.encode())
-}
-
-// PutMessage writes a message of protobuf.
-func (w *Writer) PutMessage(bucket string, key []byte, m proto.Message) error {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", bucket, err)
-	}
-	return w.Put(bucket, key, b)
 }
 
 // PutCompacted writes that all up to a revision is compacted.
