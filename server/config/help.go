@@ -22,6 +22,12 @@ func Usage() string {
   etcd --config-file
     Path to the server configuration file. Note that if a configuration file is provided, other command line flags and environment variables will be ignored.
     Durations in the file are integer nanoseconds (600000000000 for ten minutes), except --heartbeat-interval and --election-timeout, which are milliseconds as on the command line.
+
+  etcd gateway
+    Run the TCP proxy of a cluster; see etcd gateway --help.
+
+  etcd grpc-proxy
+    Run the gRPC proxy of a cluster; see etcd grpc-proxy --help.
 `
 }
 
