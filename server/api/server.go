@@ -103,7 +103,7 @@ func New(o Options) (*Server, error) {
 		options = append(options, grpc.StatsHandler(o.Tracing))
 	}
 	s.grpc = grpc.NewServer(options...)
-	services := recipes.NewChannel()
+	services := recipes.NewChannel(s.admit)
 	for _, r := range []grpc.ServiceRegistrar{s.grpc, services} {
 		pb.RegisterKVServer(r, &kvService{Server: s})
 		pb.RegisterWatchServer(r, &watchService{Server: s})

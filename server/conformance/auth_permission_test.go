@@ -8,6 +8,9 @@ import (
 	"go.etcd.io/etcd/api/v3/authpb"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/petcd/petcd/server/recipes/v3electionpb"
+	"github.com/petcd/petcd/server/recipes/v3lockpb"
 )
 
 // span is a range of keys as requests and permissions write it.
@@ -406,6 +409,19 @@ func authPermissionLeaseCases(s *suite) {
 		_, err = r.lease.LeaseLeases(r.ctx, &pb.LeaseLeasesRequest{})
 		requireStatus(t, rpctypes.ErrGRPCUserEmpty, err)
 		requireKeepAlive(t, r, r.ctx, id, rpctypes.ErrGRPCUserEmpty)
+	})
+	// CVE-2026-33413: the lease that a recipe makes is refused as one asked for would be.
+	s.runAs("recipes_without_token_make_no_lease", func(t *testing.T, r *realm) {
+		needs(t, r.env, guardsClosed)
+		before, err := r.lease.LeaseLeases(r.root, &pb.LeaseLeasesRequest{})
+		require.NoError(t, err)
+		_, err = v3lockpb.NewLockClient(r.conn).Lock(r.ctx, &v3lockpb.LockRequest{Name: []byte("a")})
+		require.ErrorContains(t, err, rpctypes.ErrorDesc(rpctypes.ErrGRPCUserEmpty))
+		_, err = v3electionpb.NewElectionClient(r.conn).Campaign(r.ctx, &v3electionpb.CampaignRequest{Name: []byte("a"), Value: []byte("1")})
+		require.ErrorContains(t, err, rpctypes.ErrorDesc(rpctypes.ErrGRPCUserEmpty))
+		after, err := r.lease.LeaseLeases(r.root, &pb.LeaseLeasesRequest{})
+		require.NoError(t, err)
+		require.Len(t, after.Leases, len(before.Leases))
 	})
 	s.runAs("lease_expires_whoever_owns_its_keys", func(t *testing.T, r *realm) {
 		resp, err := r.lease.LeaseGrant(r.root, &pb.LeaseGrantRequest{TTL: 1})

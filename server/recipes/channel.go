@@ -16,10 +16,12 @@ import (
 // Channel is a client connection to services of the same process. A call is a
 // call of the service's method in the caller's own context, so that whoever
 // asks there who is calling gets the same answer: there is no encoding, no
-// interceptor, and no second identity.
+// interceptor, and no second identity. What an interceptor would refuse is
+// refused by admit.
 //
 // Register all services before the first call.
 type Channel struct {
+	admit   func(ctx context.Context, method string) error
 	unary   map[string]unaryMethod
 	streams map[string]streamMethod
 }
@@ -36,9 +38,11 @@ type (
 	}
 )
 
-// NewChannel makes a channel to no service.
-func NewChannel() *Channel {
-	return &Channel{unary: map[string]unaryMethod{}, streams: map[string]streamMethod{}}
+// NewChannel makes a channel to no service. Before every call admit is asked,
+// in the caller's context, whether the caller may make it: a service may count
+// on a check that the server makes in front of it.
+func NewChannel(admit func(ctx context.Context, method string) error) *Channel {
+	return &Channel{admit: admit, unary: map[string]unaryMethod{}, streams: map[string]streamMethod{}}
 }
 
 // RegisterService makes impl's methods callable. It is what generated
@@ -59,6 +63,9 @@ func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, _ 
 	if !ok {
 		return unknown(method)
 	}
+	if err := c.admit(ctx, method); err != nil {
+		return asStatus(err)
+	}
 	resp, err := m.desc.Handler(m.impl, ctx, func(v any) error { return copyMessage(v, args) }, nil)
 	if err != nil {
 		return asStatus(err)
@@ -76,6 +83,9 @@ func (c *Channel) open(ctx context.Context, method string, handlers *sync.WaitGr
 	m, ok := c.streams[method]
 	if !ok {
 		return nil, unknown(method)
+	}
+	if err := c.admit(ctx, method); err != nil {
+		return nil, asStatus(err)
 	}
 	s := &pipe{ctx: ctx, requests: make(chan any), replies: make(chan any), ended: make(chan struct{})}
 	handlers.Go(func() {

@@ -66,7 +66,7 @@ func (r *refusing) LeaseKeepAlive(stream grpc.BidiStreamingServer[pb.LeaseKeepAl
 // store makes a channel to a refusing store.
 func store() (*refusing, *Channel) {
 	r := &refusing{asked: make(chan string, 100)}
-	c := NewChannel()
+	c := NewChannel(func(context.Context, string) error { return nil })
 	pb.RegisterKVServer(c, r)
 	pb.RegisterLeaseServer(c, r)
 	pb.RegisterWatchServer(c, r)
@@ -87,6 +87,24 @@ func TestEveryStepIsTheCallers(t *testing.T) {
 		seen[asked] = true
 	}
 	require.True(t, seen["grant by alice"] && seen["txn by alice"] && seen["range by alice"], "%v", seen)
+}
+
+// A lease is refused before it is made, and nothing else is asked for.
+func TestNotAdmitted(t *testing.T) {
+	r, c := store()
+	c.admit = func(_ context.Context, method string) error {
+		if method == "/etcdserverpb.Lease/LeaseGrant" || method == "/etcdserverpb.Watch/Watch" {
+			return status.Error(codes.InvalidArgument, "etcdserver: user name is empty")
+		}
+		return nil
+	}
+	_, err := (&lockService{services: c}).Lock(t.Context(), &v3lockpb.LockRequest{Name: []byte("x")})
+	require.ErrorContains(t, err, "user name is empty")
+	_, err = (&electionService{services: c}).Campaign(t.Context(), &v3electionpb.CampaignRequest{Name: []byte("x")})
+	require.ErrorContains(t, err, "user name is empty")
+	_, err = pb.NewWatchClient(c).Watch(t.Context())
+	require.ErrorContains(t, err, "user name is empty")
+	require.Empty(t, r.asked)
 }
 
 // Whatever is missing from a request, nothing panics.
