@@ -14,6 +14,8 @@
 //	    [replica.Replica.EnsureLeader] is, without a round of its own.
 //	I3. Revocations are proposed under a context that ends with the leadership, after the leader made sure of it.
 //	I4. An expired lease is never renewed: its keep-alive waits for the revocation, or for the next leader.
+//	I5. A keep-alive of a lease with a checkpoint succeeds only after the checkpoint is cleared: otherwise the next leader
+//	    would count from it and end the lease early.
 //
 // Concurrency: all exported methods are safe. The Observer's are called by the apply goroutine and never block on anything
 // but the lessor's lock, under which nothing waits.

@@ -76,16 +76,17 @@ func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 		case e == nil:
 			l.mu.Unlock()
 			return 0, ErrNotFound
+		case !e.expired && e.expiry.After(time.Now()) && e.remaining > 0:
+			l.mu.Unlock()
+			// I5. Checkpointed clears what is left, unless another checkpoint came in between: then once more.
+			if err := l.proposeCheckpoint(ctx, []*pb.LeaseCheckpoint{{ID: id}}); err != nil {
+				return 0, err
+			}
+			continue
 		case !e.expired && e.expiry.After(time.Now()):
-			checkpointed := e.remaining > 0
-			e.remaining = 0
 			l.start(e, 0)
 			l.mu.Unlock()
 			l.metrics.renewed.Inc()
-			if checkpointed {
-				// Otherwise the next leader would count from the old checkpoint.
-				l.proposeCheckpoint(ctx, []*pb.LeaseCheckpoint{{ID: id}})
-			}
 			return int64(e.ttl / time.Second), nil
 		}
 		l.mu.Unlock()

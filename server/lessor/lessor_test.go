@@ -20,13 +20,15 @@ import (
 	"github.com/petcd/petcd/storage"
 )
 
-// fake is a replica that applies nothing by itself.
+// fake is a replica that applies nothing by itself but checkpoints that are cleared.
 type fake struct {
+	lessor   *Lessor
 	mu       sync.Mutex
 	leader   bool
 	changed  chan struct{}
 	proposed []*pb.InternalRaftRequest
 	err      error // of proposals
+	refused  error // of applying them
 	barrier  error
 }
 
@@ -38,7 +40,12 @@ func (f *fake) Propose(_ context.Context, r *pb.InternalRaftRequest) (*apply.Res
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.proposed = append(f.proposed, r)
-	return &apply.Result{}, f.err
+	for _, c := range r.GetLeaseCheckpoint().GetCheckpoints() {
+		if f.err == nil && f.refused == nil && c.Remaining_TTL == 0 {
+			f.lessor.Checkpointed(c.ID, 0)
+		}
+	}
+	return &apply.Result{Err: f.refused}, f.err
 }
 
 func (f *fake) ReadBarrier(context.Context) error {
@@ -89,7 +96,7 @@ func (f *fake) revoked() (ids []int64) {
 func bubble(t *testing.T, f *fake, test func(ctx context.Context, l *Lessor)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Extension: time.Second, RequestTimeout: 7 * time.Second, Checkpoints: true})
-		l.replica = f
+		l.replica, f.lessor = f, l
 		f.changed = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -208,6 +215,28 @@ func TestCheckpointedLeasesGetWhatIsLeft(t *testing.T) {
 		resp, err = l.timeToLive(ctx, 1, false)
 		require.NoError(t, err)
 		require.EqualValues(t, 3600, resp.TTL, "a keep-alive clears the checkpoint")
+	})
+}
+
+func TestAKeepAliveFailsWhileTheCheckpointStays(t *testing.T) {
+	f := newFake()
+	bubble(t, f, func(ctx context.Context, l *Lessor) {
+		l.Granted(1, 3600)
+		l.Checkpointed(1, 100)
+		f.set(func() { f.err = errors.New("no quorum") })
+		_, err := l.KeepAlive(ctx, 1)
+		require.ErrorIs(t, err, replica.ErrTimeout)
+		f.set(func() { f.err, f.refused = nil, errors.New("refused") })
+		_, err = l.KeepAlive(ctx, 1)
+		require.ErrorIs(t, err, replica.ErrTimeout)
+		f.set(func() { f.refused = nil })
+		before := len(f.proposed)
+		for range 2 {
+			ttl, err := l.KeepAlive(ctx, 1)
+			require.NoError(t, err)
+			require.EqualValues(t, 3600, ttl)
+		}
+		require.Len(t, f.proposed[before:], 1, "what failed was not forgotten, what succeeded is not repeated")
 	})
 }
 

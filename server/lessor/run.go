@@ -180,14 +180,19 @@ func (l *Lessor) checkpoint(ctx context.Context) {
 	l.mu.Unlock()
 	for len(left) > 0 && ctx.Err() == nil {
 		n := min(len(left), checkpointsMax)
-		l.proposeCheckpoint(ctx, left[:n])
+		if err := l.proposeCheckpoint(ctx, left[:n]); err != nil && ctx.Err() == nil {
+			l.cfg.Logger.Warn("failed to checkpoint leases", "leases", n, "error", err)
+		}
 		left = left[n:]
 	}
 }
 
-func (l *Lessor) proposeCheckpoint(ctx context.Context, c []*pb.LeaseCheckpoint) {
+// proposeCheckpoint returns once what is left of leases' time is stored, and Checkpointed was told; 0 is their full time.
+func (l *Lessor) proposeCheckpoint(ctx context.Context, c []*pb.LeaseCheckpoint) error {
 	req := &pb.InternalRaftRequest{LeaseCheckpoint: &pb.LeaseCheckpointRequest{Checkpoints: c}}
-	if _, err := l.replica.Propose(ctx, req); err != nil && ctx.Err() == nil {
-		l.cfg.Logger.Warn("failed to checkpoint leases", "leases", len(c), "error", err)
+	res, err := l.replica.Propose(ctx, req)
+	if err != nil {
+		return err
 	}
+	return res.Err
 }
