@@ -33,14 +33,18 @@ func (s *Store) compactorOptions() mvcc.CompactorOptions {
 	}
 }
 
-// startCompactor begins to remove what is compacted in st.
+// startCompactor begins to remove what is compacted in st, unless the store is to keep still.
 func (s *Store) startCompactor(st *state) error {
 	c, err := mvcc.NewCompactor(st.kv, s.compactorOptions())
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	st.compactor = c
+	if s.o.Still {
+		st.stop = func() {}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -17,6 +17,7 @@ type Options struct {
 	MemTableBytes uint64                // 0: 32 MiB
 	FlushInterval time.Duration         // longest an applied entry stays volatile on an idle store; 0: 5 s; negative: never by time
 	Logger        *slog.Logger          // nil: discards
+	Still         bool                  // remove no compacted history and run no LSM compactions: the state is only looked at
 	Fatal         func(error)           // told when the state cannot go on, nor be closed; nil: a panic instead
 	Registerer    prometheus.Registerer // nil: no metrics
 
@@ -49,6 +50,7 @@ func (o Options) engine() engine.Options {
 		MemTableBytes: o.MemTableBytes,
 		FlushInterval: o.FlushInterval,
 		Logger:        o.Logger,
+		Still:         o.Still,
 		Fatal:         o.Fatal,
 	}
 }

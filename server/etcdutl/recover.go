@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -62,6 +63,9 @@ func (u *utl) recover(dirs []string, flags *recoverFlags) (err error) {
 			return badArgs("--initial-advertise-peer-urls: %w", err)
 		}
 	}
+	if err := allDifferent(dirs); err != nil {
+		return err
+	}
 	var all []*replica.Survivor
 	defer func() {
 		for _, s := range all {
@@ -91,6 +95,24 @@ func (u *utl) recover(dirs []string, flags *recoverFlags) (err error) {
 	}
 	fmt.Fprintf(u.Stdout, "Recovered: member %s in %s is the only member of cluster %s. Start it with its usual flags, then add members.\n",
 		membership.IDString(best.MemberID), best.Dir, membership.IDString(best.ClusterID))
+	return nil
+}
+
+// allDifferent refuses a directory that is given twice: the second time it would be waited for, as one that is in use.
+func allDifferent(dirs []string) error {
+	var seen []os.FileInfo
+	for i, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		for j, other := range seen {
+			if os.SameFile(info, other) {
+				return badArgs("%s and %s are the same directory", dirs[j], dirs[i])
+			}
+		}
+		seen = append(seen, info)
+	}
 	return nil
 }
 

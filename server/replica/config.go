@@ -29,6 +29,9 @@ type Config struct {
 	// Discover finds the founders of a member that begins and was given no initial cluster; nil when there is no other way.
 	Discover func(ctx context.Context) (types.URLsMap, error)
 
+	// still leaves the state uncompacted: it is only looked at.
+	still bool
+
 	// FS is the file system, nil the real one. The lock against a second process is taken on the real one only.
 	FS vfs.FS
 	// Dial opens connections to peers, nil net.Dialer's way. Tests cut the network here.

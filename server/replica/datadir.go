@@ -28,10 +28,7 @@ type dataDir struct {
 func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 	d := &dataDir{fs: fs, member: fs.PathJoin(dir, "member")}
 	d.state = fs.PathJoin(d.member, "state")
-	d.logDir = fs.PathJoin(d.member, "log")
-	if walDir != "" {
-		d.logDir = walDir
-	}
+	d.logDir = logDir(fs, dir, walDir)
 	if unfinished := d.member + restoring; exists(fs, unfinished) {
 		return nil, fmt.Errorf("%w: %s is there; clear %s", ErrUnfinishedRestore, unfinished, dir)
 	}
@@ -61,6 +58,14 @@ func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+// logDir is where the log of a data directory is.
+func logDir(fs vfs.FS, dir, walDir string) string {
+	if walDir != "" {
+		return walDir
+	}
+	return fs.PathJoin(dir, "member", "log")
 }
 
 // barText is for whoever looks why etcd does not start here.

@@ -79,7 +79,7 @@ var (
 	ErrUnfinishedRestore = errors.New("replica: a restore did not finish")
 
 	// ErrNothingThere is returned for a data directory whose member never was part of a cluster.
-	ErrNothingThere = errors.New("replica: the data directory holds no log; its member never ran")
+	ErrNothingThere = errors.New("replica: the data directory holds no log: its member never ran, or had a --wal-dir, which must be given")
 
 	// ErrLocked is returned when another process uses the data directory.
 	ErrLocked = errors.New("replica: data directory is in use by another process")

@@ -10,7 +10,8 @@ import (
 	"github.com/petcd/petcd/storage"
 )
 
-// Offline is the state of a member that does not run, open. No server can open its data directory meanwhile.
+// Offline is the state of a member that does not run, open. No server can open its data directory meanwhile,
+// and nothing is compacted unless it is asked for.
 type Offline struct {
 	Store *storage.Store
 
@@ -36,7 +37,7 @@ func openOffline(fs vfs.FS, dataDir string, logger *slog.Logger) (*Offline, erro
 	if err != nil {
 		return nil, err
 	}
-	store, err := storage.Open(dir.state, storage.Options{FS: fs, Logger: logger})
+	store, err := storage.Open(dir.state, storage.Options{FS: fs, Logger: logger, Still: true})
 	if err != nil {
 		return nil, errors.Join(dirError(err), dir.close())
 	}

@@ -79,6 +79,7 @@ func (r *Replica) openFiles() (err error) {
 	r.store, err = storage.Open(r.dir.state, storage.Options{
 		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, Fatal: r.cfg.Fatal,
 		CompactionBatchRows: m.CompactionBatchLimit, CompactionPause: m.CompactionSleepInterval,
+		Still: r.cfg.still,
 	})
 	if err != nil {
 		return errors.Join(dirError(err), r.closeFiles())

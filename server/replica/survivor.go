@@ -52,9 +52,12 @@ func OpenSurvivor(c SurvivorConfig) (_ *Survivor, err error) {
 	if _, err := c.FS.Stat(c.FS.PathJoin(c.DataDir, "member")); err != nil {
 		return nil, fmt.Errorf("replica: no member's data directory: %w", err)
 	}
+	if dir := logDir(c.FS, c.DataDir, c.WALDir); !exists(c.FS, dir) {
+		return nil, fmt.Errorf("%w (%s is missing)", ErrNothingThere, dir)
+	}
 	m := config.Default()
 	m.DataDir, m.WALDir, m.WALFailoverDir = c.DataDir, c.WALDir, c.WALFailoverDir
-	r := &Replica{cfg: Config{Member: m, FS: c.FS, Logger: c.Logger}, logger: c.Logger}
+	r := &Replica{cfg: Config{Member: m, FS: c.FS, Logger: c.Logger, still: true}, logger: c.Logger}
 	if err := r.openFiles(); err != nil {
 		return nil, err
 	}

@@ -49,6 +49,10 @@ func TestSurvivorThatIsNoneIsRefused(t *testing.T) {
 	require.NoError(t, empty.MkdirAll("/data/member", 0o700))
 	_, err = OpenSurvivor(SurvivorConfig{FS: empty, DataDir: "/data"})
 	require.ErrorIs(t, err, ErrNothingThere)
+	require.ErrorContains(t, err, "--wal-dir")
+	names, err := empty.List("/data/member")
+	require.NoError(t, err)
+	require.Empty(t, names, "nothing is made in it")
 
 	damaged, _ := survivor(t)
 	require.NoError(t, damaged.Remove("/data/member/log/WATERMARK"))

@@ -14,6 +14,7 @@ type Options struct {
 	FS            vfs.FS        // nil: the disk
 	CacheBytes    int64         // block cache; 0: 128 MiB
 	MemTableBytes uint64        // size of one memtable; 0: 32 MiB
+	Still         bool          // run no LSM compactions by itself
 	FlushInterval time.Duration // longest an applied entry stays volatile on an idle engine; 0: 5 s; negative: never by time
 	Logger        *slog.Logger  // nil: discards
 	Fatal         func(error)   // told of ErrFatal, once; it must not block; nil: a panic instead
@@ -52,6 +53,7 @@ func (o Options) pebbleOptions() *pebble.Options {
 		CacheSize:                   o.CacheBytes,
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
+		DisableAutomaticCompactions: o.Still,
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       1000,
 		LBaseMaxBytes:               64 << 20,
