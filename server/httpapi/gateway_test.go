@@ -170,6 +170,32 @@ func TestWebsocket(t *testing.T) {
 	require.Error(t, err, "the stream's end is the websocket's")
 }
 
+// The member's end ends a websocket whose client has stopped to read.
+func TestWebsocketOfAClientThatDoesNotRead(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	line := []byte(strings.Repeat("x", 64<<10) + "\n")
+	sockets := &websockets{messageMax: messageMax, logger: slog.New(slog.DiscardHandler), next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		stop()
+		for { // more than the kernel keeps for anybody
+			if _, err := w.Write(line); err != nil {
+				ended <- err
+				return
+			}
+		}
+	})}
+	web := httptest.NewUnstartedServer(sockets)
+	web.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	web.Start()
+	t.Cleanup(web.Close)
+	dial(t, web, "/v3/watch", nil)
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "it still writes")
+	}
+}
+
 func TestWebsocketMessageIsBounded(t *testing.T) {
 	_, web := serveGateway(t)
 	conn := dial(t, web, "/v3/watch", nil)

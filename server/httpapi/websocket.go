@@ -52,6 +52,8 @@ func (s *websockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve runs one request over an open websocket. It ends with the gateway's
 // answer, with the client, or with the member.
 func (s *websockets) serve(conn *websocket.Conn, r *http.Request) {
+	// The HTTP server does not close what was taken from it, and a client that reads nothing keeps a write waiting.
+	defer context.AfterFunc(r.Context(), func() { _ = conn.Close() })()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	body, messages := io.Pipe()
