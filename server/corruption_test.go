@@ -89,6 +89,26 @@ func TestInitialCheckRefusesToServeWhatDiffers(t *testing.T) {
 	bad.Restart() // without the check it would serve
 }
 
+// The damage of one member keeps no other from starting: they are the majority.
+func TestAHealthyMemberStartsBesideABadOne(t *testing.T) {
+	c, bad := corrupted(t, checkEvery(0, 0))
+	revision := fillKeys(t, c, c.Client(c.Leader()), 100, 101)
+	bad.Config.FeatureGates["InitialCorruptCheck"] = false
+	bad.Restart()
+	for _, m := range c.Members {
+		if m == bad {
+			continue
+		}
+		c.Eventually(func() bool { return m.Server.Replica().Store().Revision() >= revision }, "it has what the bad one lacks")
+		require.NoError(t, m.Server.Replica().Store().Flush())
+		m.Stop()
+		m.Restart()
+	}
+	bad.Stop()
+	bad.Config.FeatureGates["InitialCorruptCheck"] = true
+	require.ErrorIs(t, bad.TryStart(), corruption.ErrInconsistent)
+}
+
 func TestPeriodicCheckRaisesTheAlarm(t *testing.T) {
 	c, bad := corrupted(t, checkEvery(100*time.Millisecond, 0))
 	bad.Config.FeatureGates["InitialCorruptCheck"] = false

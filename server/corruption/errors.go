@@ -2,7 +2,7 @@ package corruption
 
 import "errors"
 
-// ErrInconsistent is returned by the check before serving: this member's keys differ from a peer's.
+// ErrInconsistent is returned by the check before serving: this member's keys differ from its peers', as far as can be told.
 var ErrInconsistent = errors.New("corruption: found data inconsistency with peers")
 
 // Why a peer gave no hash.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/petcd/petcd/server/membership"
@@ -13,9 +14,10 @@ import (
 // hangs.
 const initialMax = 10 * time.Second
 
-// Initial compares this member's keys with its peers' before it serves anybody; ErrInconsistent means that it must not. A
-// peer that doesn't answer, or is at another point of the history, is passed over. What could not be compared in time is
-// left to the checks at intervals.
+// Initial compares this member's keys with its peers' before it serves anybody; ErrInconsistent means that it must not: a
+// majority has another hash (I2), or all members were compared, some differ, and none has a majority behind it, as when
+// there are two. A peer that doesn't answer, or is at another point of the history, is passed over. What could not be
+// compared in time, or is another member's fault, is left to the running checks: they raise the alarm.
 func (c *Checker) Initial(ctx context.Context) error {
 	id := c.cfg.Replica.Cluster().LocalID()
 	if len(c.others()) == 0 {
@@ -43,21 +45,33 @@ func (c *Checker) Initial(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("corruption: hash the local state: %w", err)
 	}
-	differ := 0
 	for _, p := range answers {
-		if c.differs(d, p) {
-			differ++
-		}
+		c.note(d, p)
 	}
-	if differ > 0 {
-		return fmt.Errorf("%w: member %s differs from %d of them; remove it and add it again", ErrInconsistent, membership.IDString(id), differ)
+	return c.admit(id, d, answers)
+}
+
+// admit decides whether this member, whose hash is d, may serve beside its peers.
+func (c *Checker) admit(self uint64, d digest, answers []answer) error {
+	lg := c.cfg.Logger.With("local-member-id", membership.IDString(self))
+	groups, compared := divide(self, d, answers)
+	wrong := minority(groups, len(answers)+1)
+	switch {
+	case len(groups) == 1:
+		lg.Info("initial corruption checking passed; no corruption")
+	case slices.Contains(wrong, self):
+		return fmt.Errorf("%w: member %s differs from the majority; remove it and add it again", ErrInconsistent, membership.IDString(self))
+	case wrong == nil && compared == len(answers):
+		return fmt.Errorf("%w: member %s differs from others, and no hash has a majority", ErrInconsistent, membership.IDString(self))
+	default:
+		lg.Warn("members differ, but not this one from a majority; left to the running checks",
+			"member-ids-in-minority", idStrings(wrong), "number-of-peers-checked", compared)
 	}
-	c.cfg.Logger.Info("initial corruption checking passed; no corruption", "local-member-id", membership.IDString(id))
 	return nil
 }
 
-// differs tells whether a peer's hash shows that the two members differ, and logs what the comparison was.
-func (c *Checker) differs(d digest, p answer) bool {
+// note logs what a peer's answer tells of it.
+func (c *Checker) note(d digest, p answer) {
 	lg := c.cfg.Logger.With("local-member-id", membership.IDString(c.cfg.Replica.Cluster().LocalID()),
 		"local-member-revision", d.revision, "local-member-compact-revision", d.compact, "local-member-hash", d.hash,
 		"remote-peer-id", membership.IDString(p.id), "remote-peer-endpoints", p.urls)
@@ -70,11 +84,11 @@ func (c *Checker) differs(d digest, p answer) bool {
 		lg.Warn("cluster ID mismatch", "error", p.err)
 	case p.err != nil: // it was logged when it was asked
 	case d.hash == p.hash:
+	case d.revision != p.revision: // I1
+		lg.Warn("found different revision values from remote peer", "remote-peer-revision", p.revision, "remote-peer-hash", p.hash)
 	case d.compact != p.compact: // I1
 		lg.Warn("found different compact revision values from remote peer", "remote-peer-compact-revision", p.compact, "remote-peer-hash", p.hash)
 	default:
 		lg.Warn("found different hash values from remote peer", "remote-peer-compact-revision", p.compact, "remote-peer-hash", p.hash)
-		return true
 	}
-	return false
 }

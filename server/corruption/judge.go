@@ -20,14 +20,7 @@ type group struct {
 // whether all that could be compared agree, and how many peers those were.
 func (c *Checker) judge(ctx context.Context, d digest, answers []answer) (agree bool, compared int) {
 	self := c.cfg.Replica.Cluster().LocalID()
-	groups := []group{{d.hash, []uint64{self}}}
-	for _, p := range answers {
-		if p.err != nil || p.compact != d.compact || p.revision != d.revision { // I1
-			continue
-		}
-		compared++
-		groups = join(groups, p)
-	}
+	groups, compared := divide(self, d, answers)
 	if len(groups) == 1 {
 		return true, compared
 	}
@@ -44,6 +37,19 @@ func (c *Checker) judge(ctx context.Context, d digest, answers []answer) (agree 
 		c.blame(ctx, id)
 	}
 	return false, compared
+}
+
+// divide groups this member and all peers that can be compared with it by their hashes, and counts those peers.
+func divide(self uint64, d digest, answers []answer) (groups []group, compared int) {
+	groups = []group{{d.hash, []uint64{self}}}
+	for _, p := range answers {
+		if p.err != nil || p.compact != d.compact || p.revision != d.revision { // I1
+			continue
+		}
+		compared++
+		groups = join(groups, p)
+	}
+	return groups, compared
 }
 
 // join adds a peer to those of its hash.
