@@ -43,7 +43,7 @@ func (s *authService) Authenticate(ctx context.Context, r *pb.AuthenticateReques
 			continue // the password may be another one by now
 		}
 		if resp.Token == "" {
-			if resp.Token, err = users.IssueToken(r.Name); err != nil {
+			if resp.Token, err = users.IssueToken(r.Name, revision); err != nil {
 				return nil, wire(err)
 			}
 		}

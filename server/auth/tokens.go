@@ -84,9 +84,10 @@ func (s *Store) Admit(user, prefix string, index uint64) string {
 	return s.tokens.admit(user, prefix, index)
 }
 
-// IssueToken makes a token that Admit does not.
-func (s *Store) IssueToken(user string) (string, error) {
-	return s.tokens.issue(user, s.View().revision)
+// IssueToken makes a token that Admit does not. It is of the auth revision at which the password was compared: a password
+// that has changed since makes the token out of date.
+func (s *Store) IssueToken(user string, revision uint64) (string, error) {
+	return s.tokens.issue(user, revision)
 }
 
 // Fingerprint stands for a token in logs.

@@ -160,14 +160,14 @@ func TestJWT(t *testing.T) {
 			public, private := keyFiles(t, key)
 			both, _ := realm(t, "jwt,pub-key="+public+",priv-key="+private+",sign-method="+method+",ttl=1h")
 			verifier, _ := realm(t, "jwt,pub-key="+public+",sign-method="+method)
-			token, err := both.IssueToken("ann")
+			token, err := both.IssueToken("ann", both.View().Revision())
 			require.NoError(t, err)
 			for _, s := range []*Store{both, verifier} {
 				c, err := s.CallerOf(t.Context(), token)
 				require.NoError(t, err)
 				require.Equal(t, Caller{"ann", both.View().Revision()}, c)
 			}
-			_, err = verifier.IssueToken("ann")
+			_, err = verifier.IssueToken("ann", 1)
 			require.ErrorIs(t, err, ErrVerifyOnly)
 			requireForgeriesFail(t, verifier, public, token)
 		})
