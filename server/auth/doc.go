@@ -22,7 +22,9 @@
 //	I3. Every change but enabling raises the auth revision by one, as in etcd, so that revisions mean the same on both.
 //	I4. No lock is held while a password is hashed or compared, and no more of that runs at a time than half the processors.
 //	I5. A token that was made before a user's password changed, the user was removed or authentication was turned off is not
-//	    valid after it. (JWTs are bound to the auth revision instead, which all of these raise.)
+//	    valid after it. A JWT is bound to the auth revision instead, which all of these raise: with an older one nothing is
+//	    read or written any more, but as in etcd its user, unless removed, keeps what the role root may do besides keys
+//	    until the JWT expires.
 //
 // Concurrency: the apply goroutine alone calls Load, the changes, Publish and Admit. Everything else is safe from any
 // goroutine.

@@ -53,13 +53,13 @@ func (s *Store) RoleGrantPermission(w Writer, r *pb.AuthRoleGrantPermissionReque
 	granted := &authpb.Permission{Key: p.GetKey(), RangeEnd: p.GetRangeEnd(), PermType: p.GetPermType()}
 	perms := slices.Clone(role.GetKeyPermission())
 	// As in etcd only the first permission of those that begin at the key is one to change, and those that begin alike
-	// stand as the sort leaves them.
+	// stand in the order of their granting.
 	i, _ := slices.BinarySearchFunc(perms, p.GetKey(), func(x *authpb.Permission, key []byte) int { return bytes.Compare(x.GetKey(), key) })
 	if i < len(perms) && isOn(perms[i], p.GetKey(), p.GetRangeEnd()) {
 		perms[i] = granted
 	} else {
 		perms = append(perms, granted)
-		slices.SortFunc(perms, func(a, b *authpb.Permission) int { return bytes.Compare(a.GetKey(), b.GetKey()) })
+		slices.SortStableFunc(perms, func(a, b *authpb.Permission) int { return bytes.Compare(a.GetKey(), b.GetKey()) })
 	}
 	e.setRole(&authpb.Role{Name: role.GetName(), KeyPermission: perms})
 	e.raise()
