@@ -20,8 +20,15 @@ func IsDatabase(path string) (bool, error) {
 }
 
 // Convert writes what petcd's archive holds as a database that the tools of etcd 3.4 to 3.7 restore. While it works it takes
-// about twice the archive's room beside to.
+// about twice the archive's room beside to. A file at to is replaced, unless it is the archive.
 func Convert(from, to string, meter *Meter) (err error) {
+	same, err := sameFile(from, to)
+	if err != nil {
+		return err
+	}
+	if same {
+		return fmt.Errorf("%s: %w", to, ErrSameFile)
+	}
 	s, err := openSource(from, meter)
 	if err != nil {
 		return err
@@ -48,6 +55,16 @@ func Convert(from, to string, meter *Meter) (err error) {
 		return errors.Join(err, w.Abort())
 	}
 	return w.Finish()
+}
+
+// sameFile tells whether two paths are of one file.
+func sameFile(a, b string) (bool, error) {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second), nil
 }
 
 // export writes everything but the members, which a restore replaces.

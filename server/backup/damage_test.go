@@ -84,6 +84,20 @@ func TestForeignFiles(t *testing.T) {
 	require.ErrorIs(t, backup.Convert(file(t, database), filepath.Join(t.TempDir(), "to"), nil), backup.ErrDatabase)
 }
 
+// TestConversionInPlace would leave nothing to go back to when it fails, nor a snapshot of petcd when it does not.
+func TestConversionInPlace(t *testing.T) {
+	whole := archive(t)
+	path := file(t, whole)
+	link := path + "-link"
+	require.NoError(t, os.Symlink(path, link))
+	for _, to := range []string{path, link} {
+		require.ErrorIs(t, backup.Convert(path, to, nil), backup.ErrSameFile)
+	}
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, whole, after)
+}
+
 // TestSums are asked for as etcd's tools ask for them.
 func TestSums(t *testing.T) {
 	whole, err := os.ReadFile(etcdSnapshot)

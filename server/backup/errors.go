@@ -9,6 +9,8 @@ var (
 	ErrNewer = errors.New("snapshot is of a newer version of etcd")
 	// ErrDatabase says that a file is etcd's database already.
 	ErrDatabase = errors.New("already a database of etcd")
+	// ErrSameFile says that a conversion would replace what it reads.
+	ErrSameFile = errors.New("a snapshot cannot be converted in place")
 	// ErrBump says that the flags on the revision don't fit together.
 	ErrBump = errors.New("--mark-compacted required if --revision-bump > 0")
 )

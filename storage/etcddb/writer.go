@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"go.etcd.io/bbolt"
 )
@@ -111,7 +112,8 @@ func (w *Writer) PutIndex(index, term uint64) error {
 	return w.Put(BucketMeta, []byte(MetaTerm), binary.BigEndian.AppendUint64(nil, term))
 }
 
-// Finish appends the SHA-256, makes the file durable and gives it its name.
+// Finish appends the SHA-256, makes the file durable and gives it its name, from
+// whatever had it.
 func (w *Writer) Finish() error {
 	err := w.tx.Commit()
 	w.tx = nil
@@ -125,10 +127,22 @@ func (w *Writer) Finish() error {
 	if err == nil {
 		err = os.Rename(w.path+Partial, w.path)
 	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(w.path))
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write database: %w", err), w.Abort())
 	}
 	return nil
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // seal appends the SHA-256 to a file and syncs it.
