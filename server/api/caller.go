@@ -130,7 +130,7 @@ func permitted[T any](ctx context.Context, s *Server, check func(*auth.View, aut
 			return resp, err
 		}
 		got, err := get(v, c)
-		if v.Revision() == users.View().Revision() {
+		if v.SameRules(users.View()) {
 			return got, err
 		}
 	}
@@ -157,18 +157,21 @@ func reads(key, end []byte) func(*auth.View, auth.Caller) error {
 	return func(v *auth.View, c auth.Caller) error { return v.MayRead(c, key, end) }
 }
 
-// allowed makes a check of the caller. It returns the auth revision for which
-// the caller passed, 0 while authentication is off.
-func (s *Server) allowed(ctx context.Context, check func(*auth.View, auth.Caller) error) (revision uint64, err error) {
+// allowed makes a check of the caller. It returns the view for which the caller
+// passed, nil while authentication is off.
+func (s *Server) allowed(ctx context.Context, check func(*auth.View, auth.Caller) error) (*auth.View, error) {
 	if !s.replica.Auth().Enabled() {
-		return 0, nil
+		return nil, nil
 	}
-	return permitted(ctx, s, check, func(v *auth.View, _ auth.Caller) (uint64, error) { return v.Revision(), nil })
+	return permitted(ctx, s, check, func(v *auth.View, _ auth.Caller) (*auth.View, error) { return v, nil })
 }
 
-// unchanged tells whether users and roles are those of the revision that
-// allowed gave.
-func (s *Server) unchanged(revision uint64) bool {
+// unchanged tells whether what the view that allowed gave permits is what the
+// newest does.
+func (s *Server) unchanged(passed *auth.View) bool {
 	v := s.replica.Auth().View()
-	return revision == 0 || revision == v.Revision()
+	if passed == nil {
+		return !v.Enabled()
+	}
+	return passed.SameRules(v)
 }

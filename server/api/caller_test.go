@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -56,6 +57,29 @@ func TestCallerOfACertificate(t *testing.T) {
 	c, err = h.server.caller(withCertificate(ctx, "ann", true))
 	require.NoError(t, err)
 	require.Zero(t, c, "without --client-cert-auth")
+}
+
+// Enabling raises no revision, but who was let in before it is asked for again.
+func TestLetInBeforeEnabling(t *testing.T) {
+	h := serve(t, nil)
+	ctx, au := t.Context(), pb.NewAuthClient(h.conn)
+	enableAuth(t, h)
+	_, err := au.AuthDisable(h.as(t, "root", "rootpw"), &pb.AuthDisableRequest{})
+	require.NoError(t, err)
+	anybody := func(*auth.View, auth.Caller) error { return nil }
+	passed, err := h.server.allowed(ctx, anybody)
+	require.NoError(t, err)
+	require.True(t, h.server.unchanged(passed))
+	read := reads([]byte("k"), nil)
+	_, err = permitted(ctx, h.server, read, func(v *auth.View, _ auth.Caller) (bool, error) {
+		if !v.Enabled() {
+			_, err := au.AuthEnable(ctx, &pb.AuthEnableRequest{})
+			require.NoError(t, err)
+		}
+		return true, nil
+	})
+	require.ErrorIs(t, err, auth.ErrUserEmpty)
+	require.False(t, h.server.unchanged(passed))
 }
 
 func TestTokenOfACall(t *testing.T) {

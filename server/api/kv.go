@@ -40,8 +40,10 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 			return nil, err
 		}
 	}
-	if !s.replica.Auth().Enabled() {
-		return s.rangeNow(ctx, r)
+	if users := s.replica.Auth(); !users.Enabled() {
+		if resp, err := s.rangeNow(ctx, r); !users.Enabled() {
+			return resp, err
+		} // what was written since it was turned on is not for everybody
 	}
 	return permitted(ctx, s,
 		unexpired(reads(r.GetKey(), r.GetRangeEnd())),
@@ -110,8 +112,10 @@ func (s *Server) readTxn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse
 			return nil, err
 		}
 	}
-	if !s.replica.Auth().Enabled() {
-		return apply.ReadTxn(ctx, s.replica.Store(), r)
+	if users := s.replica.Auth(); !users.Enabled() {
+		if resp, err := apply.ReadTxn(ctx, s.replica.Store(), r); !users.Enabled() {
+			return resp, err
+		} // as in read
 	}
 	return permitted(ctx, s,
 		unexpired(func(v *auth.View, c auth.Caller) error { return apply.CheckTxnPermission(v, c, r, s.leaseKeys) }),

@@ -13,8 +13,10 @@ import (
 // timeToLive tells how long a lease has, and its keys to callers who may read
 // all of them (CVE-2023-32082).
 func (s *leaseService) timeToLive(ctx context.Context, r *pb.LeaseTimeToLiveRequest) (*pb.LeaseTimeToLiveResponse, error) {
-	if !r.Keys || !s.replica.Auth().Enabled() {
-		return s.lessor.TimeToLive(ctx, r.ID, r.Keys)
+	if users := s.replica.Auth(); !r.Keys || !users.Enabled() {
+		if resp, err := s.lessor.TimeToLive(ctx, r.ID, r.Keys); !r.Keys || !users.Enabled() {
+			return resp, err
+		} // it was turned on meanwhile
 	}
 	return permitted(ctx, s.Server,
 		func(v *auth.View, c auth.Caller) error { return apply.CheckLeaseReads(v, c, r.ID, s.leaseKeys) },
@@ -31,8 +33,10 @@ func (s *leaseService) timeToLive(ctx context.Context, r *pb.LeaseTimeToLiveRequ
 
 // leases lists the leases to callers who may read all of their keys.
 func (s *leaseService) leases(ctx context.Context) ([]storage.LeaseInfo, error) {
-	if !s.replica.Auth().Enabled() {
-		return s.replica.Store().Leases(), nil
+	if users := s.replica.Auth(); !users.Enabled() {
+		if all := s.replica.Store().Leases(); !users.Enabled() {
+			return all, nil
+		} // as in timeToLive
 	}
 	if err := s.known(ctx); err != nil {
 		return nil, err

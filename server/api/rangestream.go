@@ -22,13 +22,13 @@ func (s *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 			return wire(err)
 		}
 	}
-	revision, err := s.allowed(ctx, unexpired(reads(r.Key, r.RangeEnd)))
+	passed, err := s.allowed(ctx, unexpired(reads(r.Key, r.RangeEnd)))
 	if err != nil {
 		return wire(err)
 	}
 	// Nothing is sent that was read under other users and roles than those that let the caller in.
 	send := func(resp *pb.RangeResponse) error {
-		if !s.unchanged(revision) {
+		if !s.unchanged(passed) {
 			return rpctypes.ErrGRPCAuthOldRevision
 		}
 		return stream.Send(&pb.RangeStreamResponse{RangeResponse: resp})

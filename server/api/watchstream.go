@@ -121,18 +121,18 @@ func (w *watchStream) create(r *pb.WatchCreateRequest) error {
 
 // permit refuses a watch on what its stream's caller may not read. The range
 // is checked as it was asked for: "\x00" is every key from the first on
-// (CVE-2026-73499). It returns the auth revision for which the answer holds.
-func (w *watchStream) permit(key, end []byte) (revision uint64, denied error) {
-	revision, err := w.allowed(w.ctx, reads(key, end))
+// (CVE-2026-73499). It returns the view for which the answer holds.
+func (w *watchStream) permit(key, end []byte) (passed *auth.View, denied error) {
+	passed, err := w.allowed(w.ctx, reads(key, end))
 	if err == nil {
-		return revision, nil
+		return passed, nil
 	}
 	for _, told := range []error{auth.ErrInvalidToken, auth.ErrOldRevision, auth.ErrUserEmpty} {
 		if errors.Is(err, told) {
-			return 0, wire(told)
+			return nil, wire(told)
 		}
 	}
-	return 0, rpctypes.ErrGRPCPermissionDenied
+	return nil, rpctypes.ErrGRPCPermissionDenied
 }
 
 // pickID chooses the watch's id: the client's, or the first free one when the

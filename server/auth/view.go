@@ -45,6 +45,9 @@ func (v *View) Enabled() bool { return v.enabled }
 // Revision counts the changes of users and roles.
 func (v *View) Revision() uint64 { return v.revision }
 
+// SameRules tells whether what v permits is what o does. Revisions alone do not tell: enabling raises none.
+func (v *View) SameRules(o *View) bool { return v.enabled == o.enabled && v.revision == o.revision }
+
 // MayRead tells whether c may read [key, end), by etcd's convention of ranges.
 func (v *View) MayRead(c Caller, key, end []byte) error {
 	return v.may(c, key, end, func(u *user) ranges { return u.read })
