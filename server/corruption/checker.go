@@ -39,17 +39,22 @@ type Config struct {
 // Checker compares this member's keys with its peers'.
 type Checker struct {
 	cfg     Config
+	hashMax time.Duration
 	serving chan struct{} // holds one token while a peer is served
 
 	compared int64 // newest compact revision that all members were found to agree on; owned by Run
 }
+
+// hashMax bounds one hash, here or at a peer. It reads all keys, so this is far more than requests get. A hash holds on to
+// the state it reads, so it must not go on forever.
+const hashMax = 5 * time.Minute
 
 // New makes a checker. It does nothing by itself.
 func New(c Config) *Checker {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Checker{cfg: c, serving: make(chan struct{}, 1)}
+	return &Checker{cfg: c, hashMax: hashMax, serving: make(chan struct{}, 1)}
 }
 
 // rest is how many times as long as a check took there is none after it (I3).
@@ -112,6 +117,8 @@ type digest struct {
 
 // local hashes this member's keys up to a revision, 0 for the newest.
 func (c *Checker) local(ctx context.Context, revision int64) (d digest, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.hashMax)
+	defer cancel()
 	d.hash, d.current, d.compact, d.revision, err = c.cfg.Replica.Store().HashKV(ctx, revision)
 	return d, err
 }

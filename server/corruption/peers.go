@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
@@ -19,9 +18,6 @@ import (
 
 // hashKVPath is where members ask each other for hashes, as in etcd.
 const hashKVPath = "/members/hashkv"
-
-// askMax bounds a peer's answer. It has to read all its keys first, so this is far more than other requests get.
-const askMax = 5 * time.Minute
 
 // bodyMax bounds what is read of a question or of an answer.
 const bodyMax = 64 << 10
@@ -57,9 +53,9 @@ func (c *Checker) ask(ctx context.Context, revision int64) []answer {
 	return answers
 }
 
-// askOne tries a member's URLs in order.
+// askOne tries a member's URLs in order. The peer has to read all its keys before it answers.
 func (c *Checker) askOne(ctx context.Context, m *membership.Member, revision int64) answer {
-	ctx, cancel := context.WithTimeout(ctx, askMax)
+	ctx, cancel := context.WithTimeout(ctx, c.hashMax)
 	defer cancel()
 	a := answer{id: m.ID, urls: m.PeerURLs}
 	for _, u := range m.PeerURLs {
