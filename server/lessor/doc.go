@@ -10,7 +10,7 @@
 //	I1. Only the leader's clock counts. A new leader gives every lease its full time again, or what a checkpoint left of
 //	    it, plus the time an election takes: no lease ends early because leadership moved.
 //	I2. A keep-alive succeeds only after the leader made sure that it still leads, and that the lease is in the state as
-//	    of then: one that was revoked before the call is never renewed. With the gate FastLeaseKeepAlive it is as sure as
+//	    of then: one that was revoked before the call is never renewed. With the gate FastLeaseKeepAlive it is only as sure as
 //	    [replica.Replica.EnsureLeader] is, without a round of its own.
 //	I3. Revocations are proposed under a context that ends with the leadership, after the leader made sure of it.
 //	I4. An expired lease is never renewed: its keep-alive waits for the revocation, or for the next leader.

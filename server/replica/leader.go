@@ -104,22 +104,43 @@ type leaderLease struct {
 	mu   sync.Mutex
 	term uint64
 	at   time.Time
+	wall time.Time // at, by the wall clock: the other one stands still while the machine is suspended
+}
+
+// fresh tells whether a majority confirmed the term's leader less than within ago, by both clocks. A wall clock that was
+// set back tells nothing.
+func (l *leaderLease) fresh(term uint64, within time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	wall := now.Round(0).Sub(l.wall)
+	return l.term == term && now.Sub(l.at) < within && 0 <= wall && wall < within
+}
+
+// confirm notes that a majority confirmed the term's leader after asked.
+func (l *leaderLease) confirm(term uint64, asked time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if term > l.term || asked.After(l.at) {
+		l.term, l.at, l.wall = term, asked, asked.Round(0)
+	}
 }
 
 // EnsureLeader returns once this member knows that it leads, and has applied all that any member could have answered from
 // before the call. It asks a majority only when the last answer is older than half an election timeout: those who gave it
-// don't vote for another before a whole one has passed. Two things can make that wrong for less than half an election
-// timeout: leadership that is handed on by hand, and a voter that restarts and forgets whom it heard. A new leader gives
-// leases an election timeout more than their time, so what the old one promised meanwhile still holds.
+// don't vote for another before a whole one of theirs has passed.
+//
+// That is less than a majority's answer to this call. For less than half an election timeout another member may lead
+// already, and this one not know it, after leadership was handed on (MoveLeader, a stalled disk), when a voter restarted
+// and forgot whom it heard, or where a voter's election timeout is less than half of this member's or its clock runs more
+// than twice as fast. What is renewed then is not lost early: a new leader gives leases an election timeout more than their
+// time. But a lease that the new leader has revoked meanwhile is renewed here as if it were still there.
 func (r *Replica) EnsureLeader(ctx context.Context) error {
 	s := r.node.Status()
 	if s.State != etcdraft.StateLeader {
 		return ErrNotLeader
 	}
-	r.lease.mu.Lock()
-	fresh := r.lease.term == s.Term && time.Since(r.lease.at) < r.cfg.Member.ElectionTimeout/2
-	r.lease.mu.Unlock()
-	if fresh {
+	if r.lease.fresh(s.Term, r.cfg.Member.ElectionTimeout/2) {
 		return r.applied.wait(ctx, s.Commit)
 	}
 	asked := time.Now()
@@ -129,10 +150,6 @@ func (r *Replica) EnsureLeader(ctx context.Context) error {
 	if after := r.node.Status(); after.State != etcdraft.StateLeader || after.Term != s.Term {
 		return ErrNotLeader
 	}
-	r.lease.mu.Lock()
-	defer r.lease.mu.Unlock()
-	if s.Term > r.lease.term || asked.After(r.lease.at) {
-		r.lease.term, r.lease.at = s.Term, asked
-	}
+	r.lease.confirm(s.Term, asked)
 	return nil
 }
