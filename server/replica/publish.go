@@ -29,6 +29,7 @@ func (r *Replica) publish(ctx context.Context) {
 		if err == nil {
 			r.logger.Info("published local member to cluster through raft", "local_member_id", hexID(r.cluster.LocalID()),
 				"local_member_attributes", at.String(), "cluster_id", hexID(r.cluster.ID()))
+			r.quota.adopt() // before a client can raise an alarm
 			close(r.ready)
 			return
 		}

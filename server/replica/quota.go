@@ -95,6 +95,14 @@ func (q *quota) raised() bool {
 		func(m *pb.AlarmMember) bool { return m.MemberID == q.r.cluster.LocalID() })
 }
 
+// adopt takes an alarm that is up for one that was raised for want of space. It is called once, when all of the log that was
+// there at the start is applied again.
+func (q *quota) adopt() {
+	if q.max >= 0 && q.raised() {
+		q.mine.Store(true)
+	}
+}
+
 // run lowers the alarm when there is space again, until ctx ends. An alarm that is up at the start counts as raised for
 // want of space; one that an operator raises later is left to the operator.
 func (q *quota) run(ctx context.Context) {
@@ -102,16 +110,6 @@ func (q *quota) run(ctx context.Context) {
 		return
 	}
 	q.refresh()
-	// Until then the alarm may be in the part of the log that is applied again.
-	select {
-	case <-q.r.ready:
-	case <-ctx.Done():
-		return
-	}
-	q.refresh()
-	if q.raised() {
-		q.mine.Store(true)
-	}
 	for {
 		sleep(ctx, quotaInterval)
 		if ctx.Err() != nil {
