@@ -16,11 +16,12 @@ type Network struct {
 	hosts map[string]int // listen address to member
 	ids   map[uint64]int // member id to member
 	cut   map[[2]int]bool
+	deaf  map[int]bool // members that no Raft message reaches
 	conns map[*conn]bool
 }
 
 func newNetwork() *Network {
-	return &Network{hosts: map[string]int{}, ids: map[uint64]int{}, cut: map[[2]int]bool{}, conns: map[*conn]bool{}}
+	return &Network{hosts: map[string]int{}, ids: map[uint64]int{}, cut: map[[2]int]bool{}, deaf: map[int]bool{}, conns: map[*conn]bool{}}
 }
 
 // link names the link between two members.
@@ -53,11 +54,19 @@ func (n *Network) Isolate(a int) {
 	}
 }
 
-// Heal restores all links.
+// Deafen lets no Raft message reach a member. What it sends still arrives.
+func (n *Network) Deafen(a int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.deaf[a] = true
+}
+
+// Heal restores all links, and hearing.
 func (n *Network) Heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.cut)
+	clear(n.deaf)
 }
 
 // dialer is how one member reaches the others.
@@ -82,13 +91,13 @@ func (n *Network) dialer(from int) func(ctx context.Context, network, addr strin
 	}
 }
 
-// filter drops messages that were on their way when the link was cut.
+// filter drops messages that were on their way when the link was cut, and those to the deaf.
 func (n *Network) filter(from, to uint64) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	a, known := n.ids[from]
 	b, alsoKnown := n.ids[to]
-	return !known || !alsoKnown || !n.cut[link(a, b)]
+	return !known || !alsoKnown || !n.cut[link(a, b)] && !n.deaf[b]
 }
 
 // conn is a connection that knows its link.

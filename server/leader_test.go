@@ -1,0 +1,41 @@
+package server_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/server/replica"
+	"github.com/petcd/petcd/server/servertest"
+)
+
+// A leader that handed leadership on and was not told of its successor is sure of itself for less than half an election
+// timeout, and no longer.
+func TestADeafLeaderIsNotSureForLong(t *testing.T) {
+	c := servertest.Start(t, 3)
+	old, next := c.Leader(), c.Follower()
+	require.NoError(t, old.Server.Replica().EnsureLeader(c.Context()))
+	c.Network.Deafen(slices.Index(c.Members, old))
+	deaf := time.Now()
+	moved := make(chan error, 1)
+	go func() { moved <- old.Server.Replica().MoveLeader(c.Context(), next.ID) }()
+
+	sure := deaf // when the newest call began that succeeded
+	c.Eventually(func() bool {
+		ctx, cancel := context.WithTimeout(c.Context(), old.Config.HeartbeatInterval)
+		defer cancel()
+		began := time.Now()
+		err := old.Server.Replica().EnsureLeader(ctx)
+		if err == nil {
+			sure = began
+		}
+		return err != nil && slices.ContainsFunc(c.Members, func(m *servertest.Member) bool {
+			return m != old && m.Server.Replica().Status().IsLeader
+		})
+	}, "another leads, and the old one is not sure")
+	require.Less(t, sure.Sub(deaf), old.Config.ElectionTimeout/2)
+	require.ErrorIs(t, <-moved, replica.ErrTimeoutLeaderTransfer)
+}
