@@ -46,6 +46,11 @@ func TestRequestsAreRecorded(t *testing.T) {
 	require.NoError(t, err)
 	_, err = plain.Put(ctx, "key", value)
 	require.Error(t, err, "nobody may")
+	// Calls that end their own caller's token.
+	_, err = root.UserChangePassword(ctx, "root", password)
+	require.NoError(t, err)
+	_, err = root.AuthDisable(ctx)
+	require.NoError(t, err)
 
 	resp, err := http.Get("http://" + c.Members[0].Endpoint() + "/debug/requests/expensive")
 	require.NoError(t, err)
@@ -80,4 +85,6 @@ func TestRequestsAreRecorded(t *testing.T) {
 	txn := calls["/etcdserverpb.KV/Txn root OK"]
 	require.Equal(t, []any{"key", 2, int64(2)}, []any{txn.Key, txn.Operations, txn.Keys})
 	require.Contains(t, calls, "/etcdserverpb.KV/Put  InvalidArgument")
+	require.Equal(t, "root", calls["/etcdserverpb.Auth/UserChangePassword root OK"].Subject)
+	require.Contains(t, calls, "/etcdserverpb.Auth/AuthDisable root OK")
 }

@@ -22,10 +22,19 @@ const gatewayMark = "grpcgateway-"
 // where clients must show one. Nobody (the zero Caller) makes those without
 // either, and all of them while authentication is off.
 func (s *Server) caller(ctx context.Context) (auth.Caller, error) {
-	users := s.replica.Auth()
-	if !users.Enabled() {
+	if !s.replica.Auth().Enabled() {
 		return auth.Caller{}, nil
 	}
+	c, err := s.identify(ctx)
+	if err == nil && s.recorder != nil {
+		actorOf(ctx).note(c.Name)
+	}
+	return c, err
+}
+
+// identify is caller while authentication is on.
+func (s *Server) identify(ctx context.Context) (auth.Caller, error) {
+	users := s.replica.Auth()
 	if token, ok := shownToken(ctx); ok {
 		return users.CallerOf(ctx, token)
 	}
@@ -49,17 +58,23 @@ func shownToken(ctx context.Context) (string, bool) {
 	return strings.TrimPrefix(v[0], "Bearer "), true
 }
 
-// commonName is the name in a verified certificate of the client.
+// commonName is the name that a call's certificate makes its caller's.
 func commonName(ctx context.Context) (string, bool) {
+	if fromGateway(ctx) {
+		return "", false
+	}
+	return certificateName(ctx)
+}
+
+// certificateName is the name in a verified certificate of whoever is at the
+// other end of the connection.
+func certificateName(ctx context.Context) (string, bool) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return "", false
 	}
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
 	if !ok {
-		return "", false
-	}
-	if fromGateway(ctx) {
 		return "", false
 	}
 	for _, chain := range info.State.VerifiedChains {

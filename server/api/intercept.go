@@ -23,6 +23,9 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	m := s.metrics.method(info.FullMethod)
 	m.started.Inc()
 	m.received.Inc()
+	if s.recorder != nil {
+		ctx = withActor(ctx)
+	}
 	resp, err := s.guarded(ctx, req, info.FullMethod, handler)
 	took := time.Since(start)
 	m.done(err, took)
@@ -79,6 +82,9 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	m := s.metrics.method(info.FullMethod)
 	m.started.Inc()
 	counted := &countedStream{ServerStream: ss, method: m}
+	if s.recorder != nil {
+		counted.ctx = withActor(ss.Context())
+	}
 	err := s.guardedStream(srv, counted, info, handler)
 	took := time.Since(start)
 	m.done(err, took)
@@ -93,7 +99,7 @@ func (s *Server) guardedStream(srv any, ss *countedStream, info *grpc.StreamServ
 	if s.replica.Cluster().IsLocalLearner() && info.FullMethod != snapshotMethod {
 		return rpctypes.ErrGRPCNotSupportedForLearner
 	}
-	ctx := ss.ServerStream.Context()
+	ctx := ss.Context()
 	if err := s.countClient(ctx, s.metrics.streamClients); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -12,12 +13,14 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/petcd/petcd/server/recipes/v3electionpb"
+	"github.com/petcd/petcd/server/recipes/v3lockpb"
 	"github.com/petcd/petcd/server/requestlog"
 )
 
 // recordUnary records a unary call for the request log.
 func (s *Server) recordUnary(ctx context.Context, method string, start time.Time, took time.Duration, req, resp any, err error) {
-	q := s.newRecord(ctx, method, start, took, err)
+	q := newRecord(ctx, method, start, took, err)
 	if m, ok := req.(proto.Message); ok {
 		q.RequestBytes = proto.Size(m)
 	}
@@ -33,18 +36,18 @@ func (s *Server) recordUnary(ctx context.Context, method string, start time.Time
 
 // recordStream records the end of a stream.
 func (s *Server) recordStream(ss *countedStream, method string, start time.Time, took time.Duration, err error) {
-	q := s.newRecord(ss.ServerStream.Context(), method, start, took, err)
+	q := newRecord(ss.Context(), method, start, took, err)
 	q.Received, q.Sent = int(ss.received.Load()), int(ss.sent.Load())
 	s.recorder.Record(q)
 }
 
 // newRecord is what all calls have: who, when, and how it ended.
-func (s *Server) newRecord(ctx context.Context, method string, start time.Time, took time.Duration, err error) *requestlog.Request {
+func newRecord(ctx context.Context, method string, start time.Time, took time.Duration, err error) *requestlog.Request {
 	q := &requestlog.Request{Start: start, Took: took, Method: method, Remote: remote(ctx), Code: codeOf(err).String()}
-	if c, err := s.caller(ctx); err == nil {
-		q.User = c.Name
+	if a := actorOf(ctx); a != nil {
+		q.User = a.name()
 	}
-	q.CommonName, _ = commonName(ctx)
+	q.CommonName, _ = certificateName(ctx)
 	return q
 }
 
@@ -56,15 +59,23 @@ func codeOf(err error) codes.Code {
 	return status.FromContextError(err).Code()
 }
 
-// remote is the address of the client, also when the JSON gateway speaks for it.
+// memory is the network of the JSON gateway's connection (package bufconn),
+// which no other client can have.
+const memory = "bufconn"
+
+// remote is the address of the client, also when the member's own JSON gateway
+// speaks for it. The gateway adds the address that it sees to those that the
+// client says to come from.
 func remote(ctx context.Context) string {
-	if v := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(v) > 0 && fromGateway(ctx) {
-		return v[0]
+	p, ok := peer.FromContext(ctx)
+	if !ok || p.Addr == nil {
+		return ""
 	}
-	if p, ok := peer.FromContext(ctx); ok {
-		return p.Addr.String()
+	if v := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(v) > 0 && p.Addr.Network() == memory {
+		last := v[len(v)-1]
+		return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 	}
-	return ""
+	return p.Addr.String()
 }
 
 // recordWhat fills in what a request is about: keys and names, never a value or a password.
@@ -85,6 +96,18 @@ func recordWhat(q *requestlog.Request, req any) {
 	case *pb.AuthRoleGrantPermissionRequest:
 		q.Subject = r.Name
 		q.Key, q.RangeEnd = requestlog.Key(r.GetPerm().GetKey()), requestlog.Key(r.GetPerm().GetRangeEnd())
+	case *v3lockpb.LockRequest:
+		q.Key = requestlog.Key(r.Name)
+	case *v3lockpb.UnlockRequest:
+		q.Key = requestlog.Key(r.Key)
+	case *v3electionpb.CampaignRequest:
+		q.Key = requestlog.Key(r.Name)
+	case *v3electionpb.LeaderRequest:
+		q.Key = requestlog.Key(r.Name)
+	case interface {
+		GetLeader() *v3electionpb.LeaderKey
+	}: // Proclaim and Resign
+		q.Key = requestlog.Key(r.GetLeader().GetKey())
 	case interface{ GetID() int64 }: // leases
 		q.Subject = strconv.FormatInt(r.GetID(), 16)
 	case interface{ GetID() uint64 }: // members

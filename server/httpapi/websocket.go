@@ -62,7 +62,7 @@ func (s *websockets) serve(conn *websocket.Conn, r *http.Request) {
 		s.logger.Warn("error preparing request", "error", err)
 		return
 	}
-	request.Header = forwarded(r)
+	request.Header, request.RemoteAddr = forwarded(r), r.RemoteAddr
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
