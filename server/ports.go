@@ -110,6 +110,9 @@ func (p *ports) openClients(o *opener) error {
 		if err != nil {
 			return err
 		}
+		if !listener.IsSecure(u) { // its connections count as well
+			l = listener.Secure(l, listener.Rules{Limit: o.limit})
+		}
 		p.clientHTTP = append(p.clientHTTP, httpPort{l, listener.IsSecure(u)})
 	}
 	return nil

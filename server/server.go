@@ -312,12 +312,16 @@ func (s *Server) ignoreClosed(err error) {
 	s.fail(fmt.Errorf("server: serve: %w", err))
 }
 
-// readHeaderMax is how long a client may take to send a request's header.
-const readHeaderMax = 10 * time.Second
+const (
+	// readHeaderMax is how long a client may take to send a request's header.
+	readHeaderMax = 10 * time.Second
+	// idleMax is how long a connection may wait for its next request.
+	idleMax = 2 * time.Minute
+)
 
 func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: s.requests.counted(h), ReadHeaderTimeout: readHeaderMax,
+		Handler: s.requests.counted(h), ReadHeaderTimeout: readHeaderMax, IdleTimeout: idleMax,
 		ErrorLog:    slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return s.ctx }, // a handler may wait for more than its connection
 	}

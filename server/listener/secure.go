@@ -62,7 +62,8 @@ func (s *Splitter) secure(ctx context.Context, c *conn) (*queue, net.Conn, error
 }
 
 // Secure is a listener of l's connections that have passed the rules' TLS
-// handshake, for a port that speaks nothing but HTTP.
+// handshake, for a port that speaks nothing but HTTP. Rules without TLS let
+// everybody pass and still count connections.
 func Secure(l net.Listener, r Rules) net.Listener {
 	r.HTTPOnly = true
 	return &secured{split: Split(l, r), ended: make(chan struct{})}
