@@ -1,6 +1,7 @@
 package log
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,30 @@ func TestBitRotIsDamageWhereverItIs(t *testing.T) {
 		})
 	}
 	require.LessOrEqual(t, silent, 2)
+}
+
+// A damaged table is told of in one line each, to the caller and in the log: Pebble's own text has dozens, with its stack.
+func TestDamageIsToldInOneLine(t *testing.T) {
+	fs := restore(t, filled(t))
+	l := mustOpen(t, fs, Options{}) // makes a table of what it replays
+	require.NoError(t, l.Close())
+	all := contentOf(t, fs, "log")
+	tables := sortedNames(all, ".sst")
+	require.NotEmpty(t, tables)
+	for _, name := range tables {
+		all[name] = strings.Repeat("?", 200) + all[name][200:]
+	}
+	var logged bytes.Buffer
+	_, err := Open("log", Options{FS: restore(t, all), Logger: slog.New(slog.NewJSONHandler(&logged, nil))})
+	require.ErrorIs(t, err, ErrCorrupt)
+	require.ErrorContains(t, err, "checksum mismatch")
+	for _, text := range []string{err.Error(), logged.String()} {
+		require.NotContains(t, strings.TrimSpace(text), "\n")
+		require.NotContains(t, text, `\n`)
+		require.NotContains(t, text, ".go:")
+		require.Less(t, len(text), 500)
+	}
+	require.Contains(t, logged.String(), tables[0])
 }
 
 func TestTruncationIsDamage(t *testing.T) {

@@ -22,8 +22,8 @@ func (f *failure) set(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil {
-		f.err = fmt.Errorf("%w: %w", ErrFailed, err)
-		f.lg.Error("raft log failed", "error", err)
+		f.err = fmt.Errorf("%w: %w", ErrFailed, brief{err})
+		f.lg.Error("raft log failed", "error", brief{err})
 	}
 	return f.err
 }
@@ -53,7 +53,7 @@ func (f *failure) Infof(format string, args ...any) {
 
 // Errorf passes Pebble's complaints on.
 func (f *failure) Errorf(format string, args ...any) {
-	f.lg.Warn("pebble", "text", fmt.Sprintf(format, args...))
+	f.lg.Warn("pebble", "text", firstLine(fmt.Sprintf(format, args...)))
 }
 
 // Fatalf records the failure.
@@ -65,6 +65,6 @@ func (f *failure) Fatalf(format string, args ...any) {
 func (f *failure) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) { _ = f.set(err) },
-		DataCorruption:  func(i pebble.DataCorruptionInfo) { _ = f.set(fmt.Errorf("%w: %s", ErrCorrupt, i)) },
+		DataCorruption:  func(i pebble.DataCorruptionInfo) { _ = f.set(fmt.Errorf("%w: %s: %w", ErrCorrupt, i.Path, i.Details)) },
 	}
 }

@@ -21,11 +21,11 @@ func Open(dir string, o Options) (Log, error) {
 	}
 	found, err := inspect(dir, o)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+		return nil, fmt.Errorf("open %s: %w", dir, brief{err})
 	}
 	s, err := open(dir, o, found)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+		return nil, fmt.Errorf("open %s: %w", dir, brief{err})
 	}
 	return s, nil
 }

@@ -136,5 +136,5 @@ func (s *store) readError(err error) error {
 	if pebble.IsCorruptionError(err) || errors.Is(err, ErrCorrupt) {
 		return s.fail.set(fmt.Errorf("%w: %w", ErrCorrupt, err))
 	}
-	return err
+	return brief{err}
 }

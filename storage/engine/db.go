@@ -155,8 +155,8 @@ func (d *DB) Metrics() *pebble.Metrics { return d.pdb.Metrics() }
 // error is logged as text, without the stack that Pebble's errors carry.
 func (d *DB) noteBackgroundError(err error) {
 	d.backoff.failed()
-	d.health.noteFailure(err)
-	d.log.Error("storage engine background work failed", "error", err.Error())
+	d.health.noteFailure(brief{err})
+	d.log.Error("storage engine background work failed", "error", brief{err})
 }
 
 // Inspect returns the applied record of the engine in dir, which it opens

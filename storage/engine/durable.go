@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func readApplied(pdb *pebble.DB, o *pebble.IterOptions) (schema.Applied, error) 
 		return schema.Applied{}, wrap("read applied record", err)
 	}
 	a, err := seekApplied(it)
-	return a, errors.Join(err, wrap("read applied record", it.Close()))
+	return a, cmp.Or(err, wrap("read applied record", it.Close())) // Close returns again what the iterator met
 }
 
 // seekApplied reads the applied record with an open iterator.

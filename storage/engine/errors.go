@@ -35,7 +35,7 @@ func wrap(op string, err error) error {
 	case errors.Is(err, pebble.ErrNotFound):
 		return ErrNotFound
 	case pebble.IsCorruptionError(err):
-		return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, err)
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, op, brief{err})
 	}
-	return fmt.Errorf("engine: %s: %w", op, err)
+	return fmt.Errorf("engine: %s: %w", op, brief{err})
 }

@@ -62,7 +62,7 @@ func (o Options) pebbleOptions() *pebble.Options {
 		// Pebble's default ends the process. Here the read that met the damage
 		// fails with ErrCorrupt, and whoever asked decides.
 		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
-			o.Logger.Error("storage engine met damaged data", "path", i.Path, "error", i.Details)
+			o.Logger.Error("storage engine met damaged data", "path", i.Path, "error", brief{i.Details})
 		}},
 	}
 	for i := range p.Levels {
