@@ -14,16 +14,16 @@ func TestALeaderLeaseEndsByEitherClock(t *testing.T) {
 		var l leaderLease
 		require.False(t, l.fresh(0, within))
 		l.confirm(5, time.Now())
-		time.Sleep(within - 1)
+		time.Sleep(within - time.Nanosecond)
 		require.True(t, l.fresh(5, within))
 		require.False(t, l.fresh(6, within), "another term's")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.False(t, l.fresh(5, within))
 
 		l.confirm(5, time.Now())
 		l.wall = l.wall.Add(-within)
 		require.False(t, l.fresh(5, within), "suspended for as long")
-		l.confirm(5, time.Now().Add(1))
+		l.confirm(5, time.Now().Add(time.Nanosecond))
 		l.wall = l.wall.Add(time.Hour)
 		require.False(t, l.fresh(5, within), "the wall clock was set back")
 
