@@ -32,7 +32,7 @@ func (p *parser) readEnv(env []string) error {
 		if err := p.flags.Set(name, text); err != nil {
 			return fmt.Errorf("invalid value %q for %s: %w", text, key, err)
 		}
-		p.notice(false, "recognized and used environment variable", "variable-name", key, "variable-value", text)
+		p.notice(false, "recognized and used environment variable", "variable-name", key, "variable-value", masked(name, text))
 	}
 	for _, kv := range env {
 		if name, _, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "ETCD_") && !used[name] {

@@ -32,7 +32,9 @@ func main() {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	// gRPC and its gateway write a line for much that a client does wrong, in no format of ours.
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr))
-	code, sig := run(os.Args, os.Environ(), signals, os.Stdout, os.Stderr)
+	args := os.Args
+	os.Args = config.Masked(args) // which the pages of package expvar and of pprof show
+	code, sig := run(args, os.Environ(), signals, os.Stdout, os.Stderr)
 	if sig != nil {
 		endBySignal(sig)
 	}
@@ -78,7 +80,7 @@ func run(args, env []string, signals <-chan os.Signal, stdout, stderr io.Writer)
 		return exitFailure, nil
 	}
 	defer files.Close()
-	logger.Info("Running: ", "args", args)
+	logger.Info("Running: ", "args", config.Masked(args))
 	if err != nil {
 		logger.Warn("failed to verify flags", "error", err)
 		return exitFailure, nil
