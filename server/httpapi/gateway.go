@@ -56,7 +56,20 @@ func NewGateway(ctx context.Context, o GatewayOptions) (http.Handler, error) {
 			return nil, fmt.Errorf("httpapi: register gateway: %w", err)
 		}
 	}
-	return &websockets{next: mux, messageMax: bodyMax, logger: o.Logger}, nil
+	return &websockets{next: fullDuplex(mux), messageMax: bodyMax, logger: o.Logger}, nil
+}
+
+// fullDuplex lets a stream's requests be read after its first answer was written. Over HTTP/1.1 the server otherwise closes
+// the body by then, and a call that sends several requests loses those that were not read yet.
+func fullDuplex(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// HTTP/2 is duplex by itself, and a websocket's writer has no such switch.
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // boundedMarshaler is grpc-gateway's, but that one JSON value in a request may
