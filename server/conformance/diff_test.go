@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,14 +133,10 @@ func TestDifferentialNoticesDifferences(t *testing.T) {
 		"event_lost_on_both_sides": func(d *differential) {
 			// On each side only the first watch to get the event keeps it, so
 			// the sides agree and one of them has to be wrong.
-			seen := map[*side]bool{}
 			for _, s := range []*side{d.a, d.b} {
+				var seen atomic.Bool // watches are recorded side by side
 				s.spoilEvent = func(ev *mvccpb.Event) bool {
-					if ev.Kv.ModRevision != 40 || !seen[s] {
-						seen[s] = seen[s] || ev.Kv.ModRevision == 40
-						return false
-					}
-					return true
+					return ev.Kv.ModRevision == 40 && !seen.CompareAndSwap(false, true)
 				}
 			}
 		},
