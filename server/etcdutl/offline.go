@@ -15,18 +15,20 @@ type offline = replica.Offline
 // lockPause is how long to wait before a locked directory is tried again.
 const lockPause = 100 * time.Millisecond
 
-// offline calls fn with a data directory, for which it waits as long as --timeout says.
-func (u *utl) offline(dir string, fn func(*offline) error) (err error) {
-	begun := time.Now()
-	var o *offline
-	for {
-		o, err = replica.OpenOffline(vfs.Default, dir, u.log)
+// whenUnlocked opens a data directory, for which it waits as long as --timeout says.
+func whenUnlocked[T any](u *utl, open func() (T, error)) (T, error) {
+	for begun := time.Now(); ; time.Sleep(lockPause) {
+		opened, err := open()
 		late := u.flags.timeout > 0 && time.Since(begun) >= u.flags.timeout
 		if !errors.Is(err, replica.ErrLocked) || late {
-			break
+			return opened, err
 		}
-		time.Sleep(lockPause)
 	}
+}
+
+// offline calls fn with a data directory once it is not in use.
+func (u *utl) offline(dir string, fn func(*offline) error) (err error) {
+	o, err := whenUnlocked(u, func() (*offline, error) { return replica.OpenOffline(vfs.Default, dir, u.log) })
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/client/pkg/v3/types"
@@ -116,15 +115,10 @@ func allDifferent(dirs []string) error {
 	return nil
 }
 
-// survivor opens one data directory, for which it waits as long as --timeout says.
+// survivor opens one data directory once it is not in use.
 func (u *utl) survivor(dir string, flags *recoverFlags) (*replica.Survivor, error) {
 	c := replica.SurvivorConfig{DataDir: dir, WALDir: flags.walDir, WALFailoverDir: flags.walFailoverDir, Logger: u.log}
-	for begun := time.Now(); ; time.Sleep(lockPause) {
-		s, err := replica.OpenSurvivor(c)
-		if !errors.Is(err, replica.ErrLocked) || u.flags.timeout > 0 && time.Since(begun) >= u.flags.timeout {
-			return s, err
-		}
-	}
+	return whenUnlocked(u, func() (*replica.Survivor, error) { return replica.OpenSurvivor(c) })
 }
 
 // sameCluster refuses survivors that do not belong together.
