@@ -251,41 +251,52 @@ func openDirectory(t *testing.T, tg target) {
 	require.Zero(t, info.Mode().Perm()&0o077, "one that it makes itself")
 }
 
-// startGateway runs "etcd gateway start" on a free port until the test ends.
-func startGateway(t *testing.T, tg target, endpoint func(own string) string, flags ...string) string {
+// startGateway runs "etcd gateway start" on a free port until the test ends; exited is closed if it ends by itself.
+func startGateway(t *testing.T, tg target, endpoint func(own string) string, flags ...string) (own string, exited <-chan struct{}) {
 	t.Helper()
 	port, err := process.FreePort()
 	require.NoError(t, err)
-	own := fmt.Sprintf("127.0.0.1:%d", port)
+	own = fmt.Sprintf("127.0.0.1:%d", port)
 	cmd := exec.Command(tg.bin, append([]string{"gateway", "start", "--listen-addr=" + own, "--endpoints=" + endpoint(own)}, flags...)...)
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	return own
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // how it ends is not asked
+	}()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	return own, ended
 }
 
 func gatewayLoop(t *testing.T, tg target) {
-	own := startGateway(t, tg, func(own string) string { return own })
+	own, exited := startGateway(t, tg, func(own string) string { return own })
 	// It may refuse to start; if it listens, a connection must end instead of going in circles.
-	for range 20 {
-		conn, err := net.DialTimeout("tcp", own, time.Second)
-		if err != nil {
-			time.Sleep(50 * time.Millisecond)
-			continue
+	var conn net.Conn
+	require.Eventually(t, func() bool {
+		select {
+		case <-exited:
+			return true
+		default:
 		}
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
-		_, err = conn.Read(make([]byte, 1))
-		require.Error(t, err)
-		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-		conn.Close()
+		var err error
+		conn, err = net.DialTimeout("tcp", own, time.Second)
+		return err == nil
+	}, startTimeout, 20*time.Millisecond, "the gateway neither refuses nor listens")
+	if conn == nil {
 		return
 	}
+	defer conn.Close()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	_, err := conn.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
 // gatewayPassesTLS: through a gateway it is the client that checks the
 // server's certificate, end to end, on every connection.
 func gatewayPassesTLS(t *testing.T, tg target) {
 	s := startSecure(t, tg, secureOptions{})
-	own := startGateway(t, tg, func(string) string { return strings.TrimPrefix(s.cluster.Member(0).ClientURL, "https://") })
+	own, _ := startGateway(t, tg, func(string) string { return strings.TrimPrefix(s.cluster.Member(0).ClientURL, "https://") })
 	other := tlstest.NewCA(t, t.TempDir(), "other")
 	require.Eventually(t, func() bool {
 		conn, err := tls.Dial("tcp", own, s.ca.Config(s.client))
