@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -48,31 +47,17 @@ func parseCompare(line string) (clientv3.Cmp, error) {
 	return clientv3.Compare(compared, op, number), nil
 }
 
-// comparison reads what follows the parenthesis: "key") op "value". What comes
-// after the value is ignored, as etcdctl does.
+// comparison reads what follows the parenthesis: "key") op "value". The scan is
+// the one etcdctl documents by using it: what comes after the value is ignored,
+// and either string may be quoted by backquotes.
 func comparison(s string) (key, op, value string, err error) {
-	if key, s, err = unquoted(s); err != nil {
-		return "", "", "", fmt.Errorf("key: %w", err)
-	}
-	s, ok := strings.CutPrefix(s, ")")
-	if !ok {
-		return "", "", "", fmt.Errorf("no ) after the key")
-	}
-	trimmed := strings.TrimLeftFunc(s, unicode.IsSpace)
-	if trimmed == s {
-		return "", "", "", fmt.Errorf("no space before the operator")
-	}
-	op, s = trimmed, ""
-	if end := strings.IndexFunc(trimmed, unicode.IsSpace); end >= 0 {
-		op, s = trimmed[:end], trimmed[end:]
+	if _, err := fmt.Sscanf(s, "%q) %s %q", &key, &op, &value); err != nil {
+		return "", "", "", err
 	}
 	switch op {
 	case "=", "!=", "<", ">":
+		return key, op, value, nil
 	default:
 		return "", "", "", fmt.Errorf("unknown operator %q", op)
 	}
-	if value, _, err = unquoted(strings.TrimLeftFunc(s, unicode.IsSpace)); err != nil {
-		return "", "", "", fmt.Errorf("value: %w", err)
-	}
-	return key, op, value, nil
 }

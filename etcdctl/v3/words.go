@@ -1,7 +1,6 @@
 package v3
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -84,17 +83,4 @@ func parseMemberID(arg string) (uint64, error) {
 		return 0, badArgs("bad member ID arg (%w), expecting ID in Hex", err)
 	}
 	return id, nil
-}
-
-// unquoted reads a double-quoted word and returns what follows it.
-func unquoted(s string) (word, rest string, err error) {
-	if !strings.HasPrefix(s, `"`) {
-		return "", s, fmt.Errorf("expected a quoted string")
-	}
-	n := quotedLen(s)
-	if n == 0 {
-		return "", s, fmt.Errorf("unexpected EOF")
-	}
-	word, err = strconv.Unquote(s[:n])
-	return word, s[n:], err
 }
