@@ -1,0 +1,56 @@
+package v2pb
+
+import (
+	"errors"
+	"fmt"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// entryField is the number under which etcd's InternalRaftRequest carried an
+// API 2 request; since 3.6 it is reserved there, so a message that has it keeps
+// it among its unknown fields.
+const entryField protowire.Number = 2
+
+// ErrMalformed is wrapped by the errors of FromEntry.
+var ErrMalformed = errors.New("v2pb: malformed API 2 request in a log entry")
+
+// Entry returns the entry with a request in it. header may be nil.
+func Entry(header *pb.RequestHeader, r *Request) (*pb.InternalRaftRequest, error) {
+	data, err := proto.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("v2pb: %w", err)
+	}
+	entry := &pb.InternalRaftRequest{Header: header}
+	field := protowire.AppendTag(nil, entryField, protowire.BytesType)
+	entry.ProtoReflect().SetUnknown(protowire.AppendBytes(field, data))
+	return entry, nil
+}
+
+// FromEntry returns the API 2 request of an entry, nil when it has none.
+func FromEntry(entry *pb.InternalRaftRequest) (*Request, error) {
+	for rest := []byte(entry.ProtoReflect().GetUnknown()); len(rest) > 0; {
+		number, kind, tag := protowire.ConsumeTag(rest)
+		if tag < 0 {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, protowire.ParseError(tag))
+		}
+		size := protowire.ConsumeFieldValue(number, kind, rest[tag:])
+		if size < 0 {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, protowire.ParseError(size))
+		}
+		value := rest[tag : tag+size]
+		rest = rest[tag+size:]
+		if number != entryField || kind != protowire.BytesType {
+			continue
+		}
+		data, _ := protowire.ConsumeBytes(value)
+		r := &Request{}
+		if err := proto.Unmarshal(data, r); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		return r, nil
+	}
+	return nil, nil
+}

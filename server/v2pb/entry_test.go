@@ -1,0 +1,48 @@
+package v2pb_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/petcd/petcd/server/v2pb"
+)
+
+func TestEntryKeepsTheRequest(t *testing.T) {
+	want := &v2pb.Request{Method: "PUT", Path: "/1/a", Val: "v", PrevExist: proto.Bool(false), Expiration: -1, Refresh: proto.Bool(true)}
+	entry, err := v2pb.Entry(&pb.RequestHeader{ID: 7}, want)
+	require.NoError(t, err)
+	data, err := proto.Marshal(entry)
+	require.NoError(t, err)
+
+	read := &pb.InternalRaftRequest{}
+	require.NoError(t, proto.Unmarshal(data, read))
+	require.EqualValues(t, 7, read.GetHeader().GetID())
+	got, err := v2pb.FromEntry(read)
+	require.NoError(t, err)
+	require.True(t, proto.Equal(want, got), "%v", got)
+}
+
+func TestOtherEntriesHaveNoRequest(t *testing.T) {
+	got, err := v2pb.FromEntry(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k")}})
+	require.NoError(t, err)
+	require.Nil(t, got)
+}
+
+func FuzzFromEntry(f *testing.F) {
+	entry, err := v2pb.Entry(nil, &v2pb.Request{Method: "SYNC", Time: 1})
+	require.NoError(f, err)
+	f.Add([]byte(entry.ProtoReflect().GetUnknown()))
+	f.Add([]byte{0x12, 0xff})
+	f.Fuzz(func(t *testing.T, unknown []byte) {
+		entry := &pb.InternalRaftRequest{}
+		entry.ProtoReflect().SetUnknown(unknown)
+		got, err := v2pb.FromEntry(entry)
+		if err != nil {
+			require.ErrorIs(t, err, v2pb.ErrMalformed)
+			require.Nil(t, got)
+		}
+	})
+}
