@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/petcd/petcd/server/password"
 )
 
 // Config is what a Store is made of.
@@ -32,7 +34,7 @@ type Config struct {
 type Store struct {
 	logger    *slog.Logger
 	tokens    tokens
-	passwords *passwords
+	passwords *password.Checker
 
 	current atomic.Pointer[View]
 
@@ -51,7 +53,7 @@ func New(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{logger: c.Logger, tokens: t, passwords: newPasswords(c.BcryptCost, c.Logger)}
+	s := &Store{logger: c.Logger, tokens: t, passwords: password.NewChecker(c.BcryptCost, c.Logger)}
 	s.current.Store(emptyView())
 	if c.Registerer != nil {
 		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -115,7 +117,7 @@ func (s *Store) Publish() {
 	}
 	if s.ended {
 		s.tokens.clear()
-		s.passwords.clear()
+		s.passwords.Forget()
 	}
 	s.revoked, s.ended = nil, false
 }

@@ -120,7 +120,7 @@ func TestPasswords(t *testing.T) {
 		_, err = s.CheckPassword(t.Context(), Root, "secret")
 		require.ErrorIs(t, err, ErrLoginFailed, "remembered for one user only")
 	}
-	require.Len(t, s.passwords.verified, 1)
+	require.Equal(t, 1, s.passwords.Remembered())
 	hash, err = s.HashPassword(t.Context(), "other")
 	require.NoError(t, err)
 	require.NoError(t, s.UserChangePassword(w, &pb.AuthUserChangePasswordRequest{Name: "ann", HashedPassword: hash}))
