@@ -3,11 +3,11 @@ package main
 import (
 	"os"
 
-	v3 "github.com/petcd/petcd/etcdctl/v3"
+	"github.com/petcd/petcd/etcdctl/host"
 )
 
 func main() {
-	os.Exit(run(v3.Process{
+	os.Exit(run(host.Process{
 		Args:    os.Args[1:],
 		Environ: os.Environ(),
 		Stdin:   os.Stdin,

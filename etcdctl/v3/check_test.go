@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/etcdctl/host"
 )
 
 func TestJudge(t *testing.T) {
 	judged := func(m *measured) (string, error) {
 		var out strings.Builder
-		c := &ctl{Process: Process{Stdout: &out}}
+		c := &ctl{Process: host.Process{Stdout: &out}}
 		err := c.judge(m, 2)
 		return out.String(), err
 	}

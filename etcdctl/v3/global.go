@@ -86,7 +86,7 @@ func (c *ctl) setFromEnv(fs *pflag.FlagSet) error {
 	fs.VisitAll(func(f *pflag.Flag) {
 		name := variableOf(f.Name)
 		known[name] = true
-		value, ok := c.lookupEnv(name)
+		value, ok := c.LookupEnv(name)
 		switch {
 		case !ok || err != nil:
 		case f.Changed:

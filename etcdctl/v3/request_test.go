@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/etcdctl/host"
 )
 
 func TestParseRequest(t *testing.T) {
-	c := &ctl{Process: Process{Stderr: io.Discard}}
+	c := &ctl{Process: host.Process{Stderr: io.Discard}}
 	op, err := c.parseRequest(`put "a b" 'c d' --prev-kv --lease 1f`)
 	require.NoError(t, err)
 	require.True(t, op.IsPut())
@@ -56,7 +58,7 @@ func FuzzParseRequest(f *testing.F) {
 	for _, seed := range []string{`put a b`, `get --prefix ''`, `del a --from-key`, `p -- -k -v`, `g "a" --limit=9 --rev 3`, `put a --help`} {
 		f.Add(seed)
 	}
-	c := &ctl{Process: Process{Stderr: io.Discard}}
+	c := &ctl{Process: host.Process{Stderr: io.Discard}}
 	f.Fuzz(func(t *testing.T, line string) {
 		if words, err := splitWords(line); err == nil && len(words) > 0 && strings.HasPrefix("del", words[0]) {
 			line += " --range" // a bare range waits for two seconds

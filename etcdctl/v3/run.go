@@ -7,37 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/petcd/petcd/etcdctl/host"
 	"github.com/petcd/petcd/etcdctl/printer"
 )
 
-// Process is what the operating system gives one run of etcdctl.
-type Process struct {
-	Args    []string // without the program's name
-	Environ []string // NAME=value
-
-	Stdin  io.Reader
-	Stdout io.Writer
-	Stderr io.Writer
-}
-
-// Getenv is the value of the variable, empty if it is not set.
-func (p Process) Getenv(name string) string {
-	value, _ := p.lookupEnv(name)
-	return value
-}
-
-func (p Process) lookupEnv(name string) (value string, ok bool) {
-	// The last of several settings wins, as in a shell.
-	for i := len(p.Environ) - 1; i >= 0; i-- {
-		if n, v, found := strings.Cut(p.Environ[i], "="); found && n == name {
-			return v, true
-		}
-	}
-	return "", false
-}
-
 // Run runs one command and returns the process's exit code.
-func Run(p Process) int {
+func Run(p host.Process) int {
 	c := &ctl{Process: p}
 	defer c.close()
 	root := c.rootCommand()
@@ -54,7 +29,7 @@ func Run(p Process) int {
 	case !ran.SilenceErrors:
 		// cobra has shown its own errors, those of unknown commands and flags.
 		// The commands' errors it was told to leave alone.
-		if !explainUnknown(p.Stderr, err) {
+		if !unknownCommand(err) {
 			fmt.Fprintln(p.Stderr, ran.UsageString())
 		}
 	case !reported(err):
@@ -63,9 +38,14 @@ func Run(p Process) int {
 	return exitCode(err)
 }
 
+// unknownCommand tells whether err is about a command that does not exist, for
+// which there is no usage to show. cobra shows only by the error's text what it
+// is about.
+func unknownCommand(err error) bool { return strings.HasPrefix(err.Error(), `unknown command "`) }
+
 // ctl is one run: the process, the global flags and what has been opened.
 type ctl struct {
-	Process
+	host.Process
 	flags globalFlags
 
 	show   printer.Printer // nil until the flags are complete

@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/etcdctl/host"
 )
 
 // run runs etcdctl within the test. Nothing that the tests run so connects.
 func run(t *testing.T, environ []string, args ...string) (code int, out, errout string) {
 	t.Helper()
 	var stdout, stderr strings.Builder
-	code = Run(Process{Args: args, Environ: environ, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
+	code = Run(host.Process{Args: args, Environ: environ, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 
@@ -47,14 +49,6 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			require.Empty(t, errout, path)
 		}
 	}
-}
-
-func TestLastVariableWins(t *testing.T) {
-	p := Process{Environ: []string{"A=1", "AB=2", "A=3", "C"}}
-	require.Equal(t, "3", p.Getenv("A"))
-	require.Empty(t, p.Getenv("C"))
-	_, ok := p.lookupEnv("C")
-	require.False(t, ok)
 }
 
 // A password in a variable that etcdctl does not know is not shown.

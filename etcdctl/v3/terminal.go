@@ -4,28 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
-	"golang.org/x/term"
+	"github.com/petcd/petcd/etcdctl/host"
 )
-
-// isTerminal tells whether a person sees, or types into, the stream.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
 
 // askPassword reads a line from the terminal without showing it.
 func (c *ctl) askPassword(prompt string) (string, error) {
-	f, ok := c.Stdin.(*os.File)
-	if !ok || !isTerminal(f) {
+	password, asked, err := c.ReadPassword(prompt)
+	if !asked {
 		return "", errors.New("a password is needed, and standard input is not a terminal to ask for it")
 	}
-	fmt.Fprint(c.Stderr, prompt)
-	defer fmt.Fprintln(c.Stderr)
-	b, err := term.ReadPassword(int(f.Fd()))
-	return string(b), err
+	return password, err
 }
 
 // progress shows on a terminal how far long work has come; elsewhere it is
@@ -41,7 +31,7 @@ type progress struct {
 
 func (c *ctl) newProgress(total int) *progress {
 	p := &progress{total: total, percent: -1}
-	if isTerminal(c.Stderr) {
+	if host.IsTerminal(c.Stderr) {
 		p.out = c.Stderr
 	}
 	p.add(0)
