@@ -135,7 +135,7 @@ func (h *Handlers) installMetrics(mux *http.ServeMux) {
 // serveVersion answers with the versions of server, cluster and storage.
 func (h *Handlers) serveVersion(w http.ResponseWriter, r *http.Request) {
 	getOnly(func(w http.ResponseWriter, _ *http.Request) {
-		v := etcdversion.Versions{Server: version.Server, Cluster: "not_decided", Storage: version.Storage}
+		v := etcdversion.Versions{Server: version.Etcd, Cluster: "not_decided", Storage: version.Storage}
 		if cv := h.o.Member.ClusterVersion(); cv != nil {
 			v.Cluster = cv.String()
 		}

@@ -111,8 +111,8 @@ func TestBodies(t *testing.T) {
 		{"readyz disk", with(func(m *fakeMember) { m.disk = errors.New("full") }), "/readyz", 503,
 			"[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\n[-]state_disk failed: full\n\n"},
 		{"no such check", &healthy, "/readyz/nonsense", 404, "404 page not found\n"},
-		{"version undecided", &healthy, "/version", 200, `{"etcdserver":"` + version.Server + `","etcdcluster":"not_decided","storage":"3.7.0"}`},
-		{"version", with(func(m *fakeMember) { m.version = semver.New("3.7.0") }), "/version", 200, `{"etcdserver":"` + version.Server + `","etcdcluster":"3.7.0","storage":"3.7.0"}`},
+		{"version undecided", &healthy, "/version", 200, `{"etcdserver":"` + version.Etcd + `","etcdcluster":"not_decided","storage":"3.7.0"}`},
+		{"version", with(func(m *fakeMember) { m.version = semver.New("3.7.0") }), "/version", 200, `{"etcdserver":"` + version.Etcd + `","etcdcluster":"3.7.0","storage":"3.7.0"}`},
 		{"nothing", &healthy, "/nothing", 404, "404 page not found\n"},
 		{"pprof is off", &healthy, "/debug/pprof/", 404, "404 page not found\n"},
 	} {

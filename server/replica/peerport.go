@@ -92,7 +92,7 @@ func (r *Replica) Version() (server, cluster, storage string) {
 	if v := r.cluster.Version(); v != nil {
 		cluster = v.String()
 	}
-	return version.Server, cluster, version.Storage
+	return version.Etcd, cluster, version.Storage
 }
 
 func (r *Replica) serveVersion(w http.ResponseWriter, req *http.Request) {

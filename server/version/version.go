@@ -7,11 +7,12 @@ import (
 )
 
 const (
-	// Etcd is the etcd release whose API and behavior this one has.
+	// Etcd is the etcd release whose API and behavior this one has, and what
+	// /version reports.
 	Etcd = "3.7.3"
 	// Petcd is this project's own release.
 	Petcd = "0.1.0"
-	// Server is what /version, Status and --version report.
+	// Server is what Status and --version report.
 	Server = Etcd + "+petcd." + Petcd
 	// Cluster is the cluster version a new cluster of such members settles
 	// on: Etcd without its patch level.
