@@ -102,6 +102,7 @@ func (t *Transport) servePost(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "wrong raft message type", http.StatusBadRequest)
 		return
 	}
+	t.took(m, len(b))
 	if err := t.cfg.Raft.Step(r.Context(), m); err != nil {
 		http.Error(w, "error processing raft message", http.StatusInternalServerError)
 		return

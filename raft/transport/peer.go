@@ -25,6 +25,7 @@ type peer struct {
 	ctx          context.Context
 	cancel       context.CancelFunc
 	snapshotting atomic.Bool
+	follower     followerLatency
 
 	sentBytes, receivedBytes       prometheus.Counter
 	sentFailures, receivedFailures prometheus.Counter
@@ -79,8 +80,25 @@ func (p *peer) send(m *raftpb.Message) {
 	select {
 	case queue <- m:
 	default:
-		p.failed()
+		p.lost(m)
 	}
+}
+
+// lost counts one message that did not leave.
+func (p *peer) lost(m *raftpb.Message) {
+	if m.GetType() == raftpb.MsgApp {
+		p.follower.failed()
+	}
+	p.failed()
+}
+
+// written counts appends that left in d, as so many bytes.
+func (p *peer) written(appends, bytes int, d time.Duration) {
+	if appends > 0 {
+		p.follower.succeeded(appends, d)
+		p.t.sent.add(time.Now(), appends, bytes)
+	}
+	p.sentBytes.Add(float64(bytes))
 }
 
 // failed counts a lost message and tells raft.
@@ -89,8 +107,8 @@ func (p *peer) failed() {
 	p.t.cfg.Raft.ReportUnreachable(p.id)
 }
 
-// receive hands a message to raft, if the peer may send it.
-func (p *peer) receive(ctx context.Context, m *raftpb.Message) {
+// receive hands a message of so many bytes to raft, if the peer may send it.
+func (p *peer) receive(ctx context.Context, m *raftpb.Message, bytes int) {
 	if m.GetFrom() != p.id || m.GetTo() != p.t.cfg.ID {
 		p.receivedFailures.Inc()
 		return
@@ -98,6 +116,7 @@ func (p *peer) receive(ctx context.Context, m *raftpb.Message) {
 	if !p.t.cfg.passes(p.id, p.t.cfg.ID) {
 		return
 	}
+	p.t.took(m, bytes)
 	if err := p.t.cfg.Raft.Step(ctx, m); err != nil {
 		p.receivedFailures.Inc()
 		p.t.lg.Debug("raft refused a message", "remote_peer_id", hexID(p.id), "type", m.GetType().String(), "error", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -22,7 +23,7 @@ func (p *peer) runPosts() {
 					return
 				}
 				p.t.lg.Debug("post failed", "remote_peer_id", hexID(p.id), "type", m.GetType().String(), "error", err)
-				p.failed()
+				p.lost(m)
 			}
 		}
 	}
@@ -31,6 +32,7 @@ func (p *peer) runPosts() {
 func (p *peer) post(m *raftpb.Message) error {
 	ctx, cancel := context.WithTimeout(p.ctx, ioTimeout)
 	defer cancel()
+	start := time.Now()
 	b, err := proto.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("transport: encode message: %w", err)
@@ -49,6 +51,10 @@ func (p *peer) post(m *raftpb.Message) error {
 		p.urls.unreachable(base)
 		return p.refusal(resp)
 	}
-	p.sentBytes.Add(float64(len(b)))
+	appends := 0
+	if m.GetType() == raftpb.MsgApp {
+		appends = 1
+	}
+	p.written(appends, len(b), time.Since(start))
 	return resp.Body.Close()
 }

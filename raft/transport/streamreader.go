@@ -78,7 +78,7 @@ func (p *peer) readStream(kind streamKind) (err error) {
 		}
 		p.receivedBytes.Add(float64(n))
 		if !isLinkHeartbeat(m) {
-			p.receive(ctx, m)
+			p.receive(ctx, m, n)
 		}
 	}
 }

@@ -77,36 +77,46 @@ func (s *streamWriter) serve(ctx context.Context, w http.ResponseWriter, newEnco
 		}
 		// The deadline is the only way out of a connection whose other end doesn't read. A server that can't set one is
 		// left to TCP.
-		_ = conn.SetWriteDeadline(time.Now().Add(ioTimeout))
-		n, err := s.writeSome(enc, m)
+		start := time.Now()
+		_ = conn.SetWriteDeadline(start.Add(ioTimeout))
+		n, appends, err := s.writeSome(enc, m)
 		if err == nil {
 			err = flush()
 		}
 		if err != nil {
 			s.p.t.lg.Warn("lost TCP streaming connection with remote peer", "remote_peer_id", hexID(s.p.id), "error", err)
+			if appends > 0 {
+				s.p.follower.failed()
+			}
 			s.p.failed()
 			return
 		}
-		s.p.sentBytes.Add(float64(n))
+		s.p.written(appends, n, time.Since(start))
 	}
 }
 
-// writeSome encodes m and what else waits.
-func (s *streamWriter) writeSome(enc encoder, m *raftpb.Message) (n int, err error) {
+// writeSome encodes m and what else waits. It returns the bytes, and how many of the messages were appends.
+func (s *streamWriter) writeSome(enc encoder, m *raftpb.Message) (n, appends int, err error) {
 	for range flushEvery {
 		size, err := enc.encode(m)
 		n += size
+		if m.GetType() == raftpb.MsgApp {
+			appends++
+		}
 		if err != nil {
-			return n, err
+			return n, appends, err
 		}
 		select {
 		case m = <-s.queue:
 		default:
-			return n, nil
+			return n, appends, nil
 		}
 	}
-	_, err = enc.encode(m)
-	return n, err
+	if m.GetType() == raftpb.MsgApp {
+		appends++
+	}
+	size, err := enc.encode(m)
+	return n + size, appends, err
 }
 
 // detach stops new messages from coming and drops what waits.

@@ -23,6 +23,8 @@ type Transport struct {
 	wg        sync.WaitGroup
 	receiving chan struct{} // held while a snapshot comes in: one at a time
 
+	sent, received appendCounter
+
 	mu     sync.RWMutex
 	closed bool
 	peers  map[uint64]*peer
@@ -62,6 +64,13 @@ func (t *Transport) Send(ms []*raftpb.Message) {
 		case m.GetType() == raftpb.MsgSnap:
 			t.cfg.Raft.ReportSnapshot(m.GetTo(), false)
 		}
+	}
+}
+
+// took counts a message that came.
+func (t *Transport) took(m *raftpb.Message, bytes int) {
+	if m.GetType() == raftpb.MsgApp {
+		t.received.add(time.Now(), 1, bytes)
 	}
 }
 
