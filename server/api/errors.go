@@ -108,6 +108,9 @@ var table = []mapping{
 	{replica.ErrTimeoutLeaderTransfer, status.Error(codes.Unknown, "etcdserver: request timed out, leader transfer took too long")},
 }
 
+// Text is what etcd says of an error of the server where there is no gRPC to say it by.
+func Text(err error) string { return rpctypes.ErrorDesc(wire(err)) }
+
 // wire turns an error of the server into the one a client of etcd gets.
 // Anything outside the table keeps its text, under code Unknown.
 func wire(err error) error {
