@@ -1,0 +1,263 @@
+package crashimage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+var (
+	// ErrBusy says that the folder changed during each of many attempts.
+	ErrBusy = errors.New("crashimage: the folder keeps changing")
+	// ErrNoDatabase says that a folder holds no Pebble database.
+	ErrNoDatabase = errors.New("crashimage: no database")
+	// ErrTwoFolders says that logs lie in a second folder, too.
+	ErrTwoFolders = errors.New("crashimage: the write-ahead log was written to two folders in turns")
+)
+
+const (
+	attemptsMax  = 100
+	attemptPause = 20 * time.Millisecond // flushes and compactions that change a manifest come in bursts
+)
+
+// Copy copies the database in the folder from into the folder to, which must not exist, and makes it durable.
+func Copy(vfsFS vfs.FS, from, to string) error {
+	for n := 1; ; n++ {
+		changed, err := attempt(vfsFS, from, to)
+		if err == nil && !changed {
+			return nil
+		}
+		if remove := vfsFS.RemoveAll(to); err != nil || remove != nil {
+			return errors.Join(err, remove)
+		}
+		if n == attemptsMax {
+			return fmt.Errorf("%w: %s, %d times", ErrBusy, from, n)
+		}
+		time.Sleep(attemptPause)
+	}
+}
+
+// attempt is Copy once; changed tells that the source changed meanwhile.
+func attempt(vfsFS vfs.FS, from, to string) (changed bool, err error) {
+	before, err := list(vfsFS, from)
+	if err != nil {
+		return false, err
+	}
+	c := &copier{fs: vfsFS, from: from, to: to}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := vfsFS.MkdirAll(to, 0o700); err != nil {
+		return false, err
+	}
+	manifest, err := c.read(before.manifest)
+	if err == nil {
+		// Names are listed again: what the manifest names by now was there before it was read.
+		var files *listing
+		if files, err = list(vfsFS, from); err == nil {
+			err = c.take(files)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil // removed since it was listed
+	}
+	if err != nil {
+		return false, err
+	}
+	after, err := list(vfsFS, from)
+	if err != nil {
+		return false, err
+	}
+	if !before.sameMarkers(after) {
+		return true, nil
+	}
+	size, err := c.size(before.manifest)
+	if err != nil || size != int64(len(manifest)) {
+		return errors.Is(err, fs.ErrNotExist) || err == nil, ignoreGone(err)
+	}
+	return false, c.finish(before, manifest)
+}
+
+// ignoreGone is nil for an error that a removed file explains.
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// copier is one attempt. Tables are opened, and so kept, before it is known whether the attempt holds; their contents,
+// which may take long, are copied afterwards.
+type copier struct {
+	fs       vfs.FS
+	from, to string
+	tables   []table
+}
+
+// table is an open file that never changes.
+type table struct {
+	name string
+	file vfs.File
+}
+
+// close closes the tables.
+func (c *copier) close() error {
+	var errs []error
+	for _, t := range c.tables {
+		errs = append(errs, t.file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// take opens the tables and copies the small files and the logs. Small files come before the logs: the raft log's watermark
+// must not be ahead of the log.
+func (c *copier) take(files *listing) error {
+	for _, name := range files.tables {
+		f, err := c.fs.Open(c.fs.PathJoin(c.from, name))
+		if err != nil {
+			return err
+		}
+		c.tables = append(c.tables, table{name, f})
+	}
+	for _, name := range files.small {
+		b, err := c.read(name)
+		if err == nil {
+			err = c.write(name, b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range files.logs {
+		if err := c.copyLog(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish writes what names the rest, and the tables.
+func (c *copier) finish(files *listing, manifest []byte) error {
+	for _, t := range c.tables {
+		if err := c.copyTable(t); err != nil {
+			return err
+		}
+	}
+	if err := c.write(files.manifest, manifest); err != nil {
+		return err
+	}
+	for _, name := range files.markers {
+		if err := c.write(name, nil); err != nil {
+			return err
+		}
+	}
+	return c.syncDir()
+}
+
+// copyTable copies a file that never changes.
+func (c *copier) copyTable(t table) (err error) {
+	out, err := c.create(t.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	if _, err := io.Copy(out, t.file); err != nil {
+		return fmt.Errorf("crashimage: copy %s: %w", t.name, err)
+	}
+	return out.Sync()
+}
+
+// pageBytes is the unit in which a log is read: not more than the system writes at once.
+const pageBytes = 4096
+
+// chunkPages is how many pages are written at once.
+const chunkPages = 256
+
+// copyLog copies a log from its end to its beginning (I2).
+func (c *copier) copyLog(name string) (err error) {
+	in, err := c.fs.Open(c.fs.PathJoin(c.from, name))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := c.create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	buf := make([]byte, chunkPages*pageBytes)
+	for end := info.Size(); end > 0; {
+		begin := (end - 1) / int64(len(buf)) * int64(len(buf))
+		chunk := buf[:end-begin]
+		if err := readBackwards(in, chunk, begin); err != nil {
+			return fmt.Errorf("crashimage: read %s: %w", name, err)
+		}
+		if _, err := out.WriteAt(chunk, begin); err != nil {
+			return fmt.Errorf("crashimage: copy %s: %w", name, err)
+		}
+		end = begin
+	}
+	return out.Sync()
+}
+
+// readBackwards fills b with what is at offset, the last page first. The offset is that of a page.
+func readBackwards(r io.ReaderAt, b []byte, offset int64) error {
+	for end := len(b); end > 0; {
+		begin := (end - 1) / pageBytes * pageBytes
+		n, err := r.ReadAt(b[begin:end], offset+int64(begin))
+		if n < end-begin {
+			return errors.Join(err, io.ErrUnexpectedEOF)
+		}
+		end = begin
+	}
+	return nil
+}
+
+// read reads a small file.
+func (c *copier) read(name string) ([]byte, error) {
+	f, err := c.fs.Open(c.fs.PathJoin(c.from, name))
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	return b, errors.Join(err, f.Close())
+}
+
+// size is that of a file now.
+func (c *copier) size(name string) (int64, error) {
+	info, err := c.fs.Stat(c.fs.PathJoin(c.from, name))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// create makes a file of the copy.
+func (c *copier) create(name string) (vfs.File, error) {
+	return c.fs.Create(c.fs.PathJoin(c.to, name), vfs.WriteCategoryUnspecified)
+}
+
+// write makes a small file of the copy.
+func (c *copier) write(name string, b []byte) error {
+	f, err := c.create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// syncDir makes the copy's names durable.
+func (c *copier) syncDir() error {
+	d, err := c.fs.OpenDir(c.to)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
