@@ -1,7 +1,8 @@
 // Package httpapi serves what a member answers over plain HTTP on its client
 // and metrics ports: /health, /livez, /readyz, /version, /metrics, /debug/vars,
 // the JSON gateway to the gRPC services below /v3/ and, if asked for,
-// /debug/pprof. The peer port is package replica's.
+// /debug/pprof. API 2 is package v2http's, behind the access control here. The
+// peer port is package replica's.
 //
 // Bodies, headers and status codes are etcd's: probes, scrapers and clients
 // match on them. It holds no state but counters, and knows nothing of what the

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-semver/semver"
@@ -52,6 +54,8 @@ type Options struct {
 
 	// Gateway serves /v3/; nil when it is switched off.
 	Gateway http.Handler
+	// V2 serves /v2 and all below it; nil when it is switched off.
+	V2 http.Handler
 	// CORS and HostWhitelist are what the flags of these names allow.
 	CORS, HostWhitelist []string
 	// CertificateUser reports whether authentication is on and takes users from
@@ -98,11 +102,25 @@ func (h *Handlers) Client() http.Handler {
 	if h.o.Gateway != nil {
 		mux.Handle("/v3/", h.o.Gateway)
 	}
-	a := &access{next: mux, hosts: newAllowList(h.o.HostWhitelist), origins: newAllowList(h.o.CORS), certificateUser: h.o.CertificateUser, logger: h.o.Logger}
+	a := &access{next: withV2(h.o.V2, mux), hosts: newAllowList(h.o.HostWhitelist), origins: newAllowList(h.o.CORS), certificateUser: h.o.CertificateUser, logger: h.o.Logger}
 	if h.o.Gateway == nil || a.certificateUser == nil {
 		a.certificateUser = func() bool { return false }
 	}
 	return a
+}
+
+// withV2 lets API 2 answer below /v2 before any other handler: it has rules of its own for paths that are not clean.
+func withV2(v2, next http.Handler) http.Handler {
+	if v2 == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := path.Clean(r.URL.Path); p == "/v2" || strings.HasPrefix(p, "/v2/") {
+			v2.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Metrics is the handler of the ports of --listen-metrics-urls.

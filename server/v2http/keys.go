@@ -1,0 +1,123 @@
+package v2http
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/petcd/petcd/storage/v2store"
+)
+
+// namespace is where the tree has what clients keep; they never see it.
+const namespace = "/1"
+
+// serveKeys answers a request for a key: parse, ask the guard, do it.
+func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) {
+	if !allow(w, r, "HEAD", "GET", "PUT", "POST", "DELETE") {
+		return
+	}
+	h.nameCluster(w)
+	start := time.Now()
+	k, refused := h.parseKeyRequest(w, r, start)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	if !h.auth.Allows(r, r.URL.Path[len(keysPath):], k.req.GetRecursive(), !reads(r)) {
+		refusal(codeUnauthorized, "Insufficient credentials").write(w)
+		return
+	}
+	if k.watches() {
+		h.serveWatch(w, r, k)
+		return
+	}
+	method := k.method()
+	h.metrics.received.WithLabelValues(method).Inc()
+	event, err := h.do(r, k)
+	if err != nil {
+		refused := keyErrorOf(err)
+		if refused.Code == codeRaft {
+			h.logger.Warn("v2 response error", "method", method, "internal-server-error", refused.Cause)
+		}
+		h.metrics.failed.WithLabelValues(method, strconv.Itoa(refused.status())).Inc()
+		refused.write(w)
+		return
+	}
+	h.writeEvent(w, event, k.noValue)
+	h.metrics.seconds.WithLabelValues(method).Observe(time.Since(start).Seconds())
+}
+
+// do makes the request's change, or reads.
+func (h *Handler) do(r *http.Request, k *keyRequest) (*v2store.Event, error) {
+	if !reads(r) {
+		return h.member.ProposeV2(r.Context(), k.req)
+	}
+	if k.linearizable() {
+		if err := h.member.ReadBarrier(r.Context()); err != nil {
+			return nil, err
+		}
+	}
+	return h.member.Get(k.req.GetPath(), k.req.GetRecursive(), time.Now())
+}
+
+// setIndexes says in an answer's header how far tree and log are.
+func (h *Handler) setIndexes(w http.ResponseWriter, index uint64) {
+	s := h.member.Status()
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("X-Etcd-Index", strconv.FormatUint(index, 10))
+	header.Set("X-Raft-Index", strconv.FormatUint(s.CommitIndex, 10))
+	header.Set("X-Raft-Term", strconv.FormatUint(s.Term, 10))
+}
+
+// writeEvent answers with an event; without its nodes if the client wants to know only that its write was made.
+func (h *Handler) writeEvent(w http.ResponseWriter, event *v2store.Event, noValue bool) {
+	h.setIndexes(w, event.Index)
+	if event.Created() {
+		w.WriteHeader(http.StatusCreated)
+	}
+	sent := trimmed(event)
+	if noValue && writes(event.Action) {
+		sent.Node, sent.PrevNode = nil, nil
+	}
+	h.encode(w, sent)
+}
+
+// writes tells whether an action leaves a value, which noValueOnSuccess leaves out of the answer.
+func writes(a v2store.Action) bool {
+	return a == v2store.Set || a == v2store.CompareAndSwap || a == v2store.Create || a == v2store.Update
+}
+
+// encode writes a value as a line of JSON. It reports whether the client took it.
+func (h *Handler) encode(w http.ResponseWriter, v any) bool {
+	err := json.NewEncoder(w).Encode(v)
+	if err != nil {
+		h.logger.Debug("could not answer a client", "error", err)
+	}
+	return err == nil
+}
+
+// trimmed is a copy of an event as clients see it.
+func trimmed(e *v2store.Event) *v2store.Event {
+	c := *e
+	c.Node, c.PrevNode = trimmedNode(e.Node), trimmedNode(e.PrevNode)
+	return &c
+}
+
+// trimmedNode is a copy of a node and all below it, without the namespace.
+func trimmedNode(n *v2store.Node) *v2store.Node {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	c.Key = strings.TrimPrefix(n.Key, namespace)
+	if n.Nodes != nil {
+		c.Nodes = make([]*v2store.Node, len(n.Nodes))
+		for i, child := range n.Nodes {
+			c.Nodes[i] = trimmedNode(child)
+		}
+	}
+	return &c
+}

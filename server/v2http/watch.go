@@ -1,0 +1,47 @@
+package v2http
+
+import (
+	"net/http"
+	"time"
+)
+
+// writeMax is how long a client may take for what is written to it before the watch ends.
+const writeMax = 30 * time.Second
+
+// serveWatch answers with the next change, or with every one.
+//
+// The headers leave at once: a client knows by them that changes after this moment will be seen. The handler waits on its own
+// goroutine, net/http's; there is no other, and no queue. A client that falls too far behind is told nothing more, and a new
+// watch from the index it has seen will say that the history is gone.
+func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyRequest) {
+	stream := k.req.GetStream()
+	watcher, err := h.member.Watch(k.req.GetPath(), k.req.GetRecursive(), stream, k.req.GetSince())
+	if err != nil {
+		keyErrorOf(err).write(w)
+		return
+	}
+	defer watcher.Close()
+	conn := http.NewResponseController(w)
+	send := func() bool {
+		return conn.Flush() == nil
+	}
+	h.setIndexes(w, watcher.StartIndex())
+	w.WriteHeader(http.StatusOK)
+	// A connection without deadlines is left to TCP.
+	_ = conn.SetWriteDeadline(time.Now().Add(writeMax))
+	if !send() {
+		return
+	}
+	for {
+		event, err := watcher.Next(r.Context())
+		if err != nil { // the client left, the member closes, or the history went past this reader
+			return
+		}
+		_ = conn.SetWriteDeadline(time.Now().Add(writeMax))
+		if !h.encode(w, trimmed(event)) || !stream || !send() {
+			break
+		}
+	}
+	// The connection may carry other requests after this one.
+	_ = conn.SetWriteDeadline(time.Time{})
+}
