@@ -28,8 +28,20 @@ func (c *ctl) app() *cli.App {
 	}
 	app.Flags = flagDefinitions()
 	app.Commands = []cli.Command{
+		c.clusterHealthCommand(),
+		c.mkCommand(),
+		c.mkdirCommand(),
+		c.rmCommand(),
+		c.rmdirCommand(),
 		c.getCommand(),
+		c.lsCommand(),
 		c.setCommand(),
+		c.setdirCommand(),
+		c.updateCommand(),
+		c.updatedirCommand(),
+		c.watchCommand(),
+		c.execWatchCommand(),
+		c.memberCommand(),
 	}
 	return app
 }
