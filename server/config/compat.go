@@ -41,11 +41,10 @@ func mootSettings(r *raw) []setting {
 // refusedSettings are flags of earlier releases that ask for what petcd does
 // not do. To run without it silently would be worse than not to run.
 func refusedSettings() []setting {
-	const v2 = "the v2 API is not in this release"
 	off := "off"
 	return []setting{
-		refuse(setting{name: "enable-v2", value: fixed(kindBool, "false"), usage: "Serve the v2 API.", initial: "false"}, v2),
-		refuse(setting{name: "experimental-enable-v2v3", value: fixed(kindString, ""), usage: "Serve the v2 API from this prefix of v3's keys."}, v2),
+		refuse(setting{name: "experimental-enable-v2v3", value: fixed(kindString, ""), usage: "Serve the v2 API from this prefix of v3's keys."},
+			"the v2 API has a tree of its own; etcd removed the emulation on v3's keys in 3.6"),
 		refuse(setting{name: "proxy", value: choice(&off, "off", "readonly", "on"), usage: "Run as a v2 proxy: 'off', 'readonly' or 'on'.", initial: off},
 			"etcd removed the v2 proxy in 3.6"),
 		refuse(setting{name: "discovery", value: fixed(kindString, ""), usage: "URL of a v2 discovery service."},

@@ -77,6 +77,8 @@ type Config struct {
 	// AuthTokenTTL is how many seconds a simple token lives.
 	AuthTokenTTL uint
 
+	// EnableV2 serves API 2. The tree behind it is part of the state whether or not this member serves it.
+	EnableV2          bool
 	EnableGRPCGateway bool
 	// CORS and HostWhitelist are the origins and host names that HTTP requests may carry; "*" allows any.
 	CORS          []string

@@ -79,6 +79,7 @@ func Default() Config {
 		BcryptCost:   10,
 		AuthTokenTTL: 300,
 
+		EnableV2:          true,
 		EnableGRPCGateway: true,
 		CORS:              []string{"*"},
 		HostWhitelist:     []string{"*"},

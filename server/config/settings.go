@@ -90,6 +90,7 @@ func table(c *Config, r *raw) []section {
 			s("grpc-keepalive-timeout", duration(&c.GRPCKeepAliveTimeout), "Additional wait before closing a connection that does not answer (0 to disable)."),
 			s("socket-reuse-port", boolean(&c.SocketReusePort), "Set SO_REUSEPORT on listeners, so that a port in use can be bound again."),
 			s("socket-reuse-address", boolean(&c.SocketReuseAddress), "Set SO_REUSEADDR on listeners, so that an address in TIME_WAIT can be bound."),
+			s("enable-v2", boolean(&c.EnableV2), "Serve the v2 API under /v2/ on the client URLs."),
 			s("enable-grpc-gateway", boolean(&c.EnableGRPCGateway), "Enable the JSON gateway to the gRPC services."),
 			s("memory-mlock", boolean(&c.MemoryMlock), "Lock the process's memory, so that none of it is swapped out."),
 			s("feature-gates", gatesValue(c.FeatureGates, r), "Name=true|false pairs, comma-separated. Known gates:"),
