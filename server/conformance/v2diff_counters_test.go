@@ -1,0 +1,59 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// v2Counters are those of /v2/stats/store.
+type v2Counters map[string]int64
+
+// counters asks one side.
+func (s *v2Side) counters(ctx context.Context) (v2Counters, error) {
+	ctx, cancel := context.WithTimeout(ctx, v2AnswerTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.endpoint+"/v2/stats/store", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	c := make(v2Counters)
+	if err := json.NewDecoder(resp.Body).Decode(&c); err != nil {
+		return nil, fmt.Errorf("counters of %s: %w", s.name, err)
+	}
+	return c, nil
+}
+
+// counters asks both sides.
+func (d *v2Differential) counters(ctx context.Context) (both [2]v2Counters, err error) {
+	for i, s := range d.sides {
+		if both[i], err = s.counters(ctx); err != nil {
+			return both, err
+		}
+	}
+	return both, nil
+}
+
+// compareCounters compares what was counted during the run. Not reads: etcd's own, for what it keeps in the tree, count too.
+func (d *v2Differential) compareCounters(before, after [2]v2Counters) error {
+	for name := range after[0] {
+		if strings.HasPrefix(name, "gets") || name == "watchers" {
+			continue
+		}
+		a, b := after[0][name]-before[0][name], after[1][name]-before[1][name]
+		if a != b {
+			return fmt.Errorf("%s counts %d %s, %s %d", d.sides[0].name, a, name, d.sides[1].name, b)
+		}
+	}
+	if len(after[0]) != len(after[1]) {
+		return fmt.Errorf("counters: %s has %v, %s has %v", d.sides[0].name, after[0], d.sides[1].name, after[1])
+	}
+	return nil
+}
