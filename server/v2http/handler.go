@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/petcd/petcd/server/membership"
+	"github.com/petcd/petcd/server/v2auth"
 )
 
 // The paths that are served; everything else below /v2 is unknown.
@@ -20,13 +21,16 @@ const (
 	machinesPath = "/v2/machines"
 	membersPath  = "/v2/members"
 	statsPath    = "/v2/stats/"
+	authPath     = "/v2/auth"
 )
 
 // Options are what a Handler is made of. Member and Logger are required.
 type Options struct {
 	Member Member
 	// Auth decides who may do what; nil lets everybody do everything.
-	Auth   Guard
+	Auth Guard
+	// Users are those that /v2/auth shows and changes; nil: there is no such page.
+	Users  *v2auth.Store
 	Logger *slog.Logger
 	// Registerer is where the counters of requests go; nil means nowhere.
 	Registerer prometheus.Registerer
@@ -38,6 +42,7 @@ type Options struct {
 type Handler struct {
 	member  Member
 	auth    Guard
+	users   *v2auth.Store
 	logger  *slog.Logger
 	metrics *metrics
 	bodyMax int64
@@ -51,7 +56,7 @@ func New(o Options) (*Handler, error) {
 		return nil, fmt.Errorf("v2http: register metrics: %w", err)
 	}
 	h := &Handler{
-		member: o.Member, auth: o.Auth, logger: o.Logger, metrics: m,
+		member: o.Member, auth: o.Auth, users: o.Users, logger: o.Logger, metrics: m,
 		bodyMax: int64(o.MaxRequestBytes) * formPerByte, started: time.Now(),
 	}
 	if h.auth == nil {
@@ -77,6 +82,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveMachines(w, r)
 	case strings.HasPrefix(p, statsPath):
 		h.serveStats(w, r, p[len(statsPath):])
+	case within(p, authPath) && h.users != nil:
+		h.serveAuth(w, r)
 	default:
 		http.NotFound(w, r)
 	}
