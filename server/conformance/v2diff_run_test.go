@@ -29,7 +29,7 @@ type v2Differential struct {
 	patience time.Duration // how long settle waits
 	search   time.Duration // how long shrink looks for a short list
 
-	watches []*v2Watch
+	watches []*v2Waiting
 	log     []v2Request // all that were answered, for the report
 	told    int         // events of watches that ended
 	expired int
@@ -123,7 +123,7 @@ func (d *v2Differential) watch(ctx context.Context) error {
 	}
 	// What is on its way belongs to watches that are there already.
 	r := d.gen.watch()
-	w := &v2Watch{request: r, stream: r.is("stream"), opened: d.gen.index}
+	w := &v2Waiting{request: r, stream: r.is("stream"), opened: d.gen.index}
 	if value, ok := r.get("waitIndex"); ok {
 		if _, err := fmt.Sscan(value, &w.since); err != nil {
 			return err

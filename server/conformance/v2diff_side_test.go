@@ -232,7 +232,7 @@ func (s *v2Side) node(n *v2Node, unordered bool) {
 		}
 	}
 	if n.Expiration != "" {
-		n.Expiration = expiration(n.Expiration, n.TTL)
+		n.Expiration = expirationFits(n.Expiration, n.TTL)
 	}
 	n.TTL = (n.TTL + longTTL - 1) / longTTL
 	for _, child := range n.Nodes {
@@ -243,9 +243,9 @@ func (s *v2Side) node(n *v2Node, unordered bool) {
 	}
 }
 
-// expiration says whether it goes with the time to live and the clock. Events of the past carry the TTL of their time, so
+// expirationFits says whether it goes with the time to live and the clock. Events of the past carry the TTL of their time, so
 // only an expiration later than that is wrong for sure.
-func expiration(text string, ttl int64) string {
+func expirationFits(text string, ttl int64) string {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	switch {
 	case err != nil || !strings.HasSuffix(text, "Z"):

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// v2Watch is a request that waits, on both sides.
-type v2Watch struct {
+// v2Waiting is a request that waits, on both sides.
+type v2Waiting struct {
 	request v2Request
 	since   int64 // waitIndex, 0 for none
 	opened  int64 // the tree's index then
@@ -118,12 +118,12 @@ func (p *v2Poll) told() (events []v2Told, ended bool, broken error) {
 
 // past tells whether an answer came from the history. etcd ends such a stream after one event, without saying so, and petcd
 // goes on: what comes then is not compared.
-func (w *v2Watch) past(events []v2Told) bool {
+func (w *v2Waiting) past(events []v2Told) bool {
 	return w.stream && w.since > 0 && w.since <= w.opened && len(events) > 0 && events[0].index <= w.opened
 }
 
 // compare returns how the two sides differ by now.
-func (w *v2Watch) compare() error {
+func (w *v2Waiting) compare() error {
 	a, b := w.polls[0], w.polls[1]
 	if a.head.text != b.head.text {
 		return fmt.Errorf("%s answers %s\n%s answers %s", a.side.name, a.head.text, b.side.name, b.head.text)
@@ -156,14 +156,14 @@ func (w *v2Watch) compare() error {
 }
 
 // done tells whether nothing more will come on either side that is compared.
-func (w *v2Watch) done() bool {
+func (w *v2Waiting) done() bool {
 	events, ended, _ := w.polls[0].told()
 	_, otherEnded, _ := w.polls[1].told()
 	return ended && otherEnded || w.past(events)
 }
 
 // due says what is missing when the watched key itself was changed at an index: everything that waits must have been told.
-func (w *v2Watch) due(index int64) error {
+func (w *v2Waiting) due(index int64) error {
 	events, ended, _ := w.polls[0].told()
 	told := len(events) > 0 && (ended || w.stream && events[len(events)-1].index >= index)
 	if must := index >= max(w.since, w.opened+1); must != told && !ended && !w.past(events) {
@@ -173,7 +173,7 @@ func (w *v2Watch) due(index int64) error {
 }
 
 // close ends both requests.
-func (w *v2Watch) close() {
+func (w *v2Waiting) close() {
 	for _, p := range w.polls {
 		p.stop()
 	}
