@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -53,6 +54,7 @@ type Edit struct {
 	st      *state
 	b       *engine.Batch
 	applied schema.Applied
+	compact bool // rewrite all, so that what was dropped is in no file any more
 }
 
 // applyEdit runs edit on the engine in dir and makes what it did durable.
@@ -70,6 +72,9 @@ func applyEdit(dir string, o Options, edit func(*Edit) error) error {
 	}
 	if err = e.b.Commit(); err == nil {
 		err = st.db.Flush()
+	}
+	if err == nil && e.compact {
+		err = st.db.Compact(context.Background())
 	}
 	return errors.Join(err, st.db.Close())
 }

@@ -28,6 +28,7 @@ func (c *ctl) app() *cli.App {
 	}
 	app.Flags = flagDefinitions()
 	app.Commands = []cli.Command{
+		c.backupCommand(),
 		c.clusterHealthCommand(),
 		c.mkCommand(),
 		c.mkdirCommand(),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // checkFailover refuses a failover folder with segments that this log did not write: Pebble takes whatever lies there for
@@ -27,7 +28,7 @@ func checkFailover(dir string, o Options) error {
 		if !strings.HasSuffix(name, ".log") {
 			continue
 		}
-		had, err := hadFailover(dir, o)
+		had, err := HadFailover(dir, o.FS)
 		if err == nil && !had {
 			err = fmt.Errorf("%w: %s", ErrStraySegments, o.FS.PathJoin(o.FailoverDir, name))
 		}
@@ -36,16 +37,16 @@ func checkFailover(dir string, o Options) error {
 	return nil
 }
 
-// hadFailover tells whether the log in dir was opened with a failover folder, which Pebble notes in its options file.
-func hadFailover(dir string, o Options) (bool, error) {
-	about, err := pebble.Peek(dir, o.FS)
+// HadFailover tells whether the log in dir was opened with a failover folder, which Pebble notes in its options file.
+func HadFailover(dir string, fs vfs.FS) (bool, error) {
+	about, err := pebble.Peek(dir, fs)
 	if oserror.IsNotExist(err) || (err == nil && about.OptionsFilename == "") {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("log: %w", err)
 	}
-	f, err := o.FS.Open(about.OptionsFilename)
+	f, err := fs.Open(about.OptionsFilename)
 	if err != nil {
 		return false, fmt.Errorf("log: %w", err)
 	}

@@ -32,17 +32,8 @@ func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 	if unfinished := d.member + restoring; exists(fs, unfinished) {
 		return nil, fmt.Errorf("%w: %s is there; clear %s", ErrUnfinishedRestore, unfinished, dir)
 	}
-	for _, theirs := range []string{"snap", "wal"} {
-		if info, err := fs.Stat(fs.PathJoin(d.member, theirs)); err == nil && info.IsDir() {
-			return nil, fmt.Errorf("%w: %s was written by etcd; take a snapshot there and restore it with etcdutl", ErrForeign, dir)
-		}
-	}
-	if names, err := fs.List(d.logDir); err == nil {
-		for _, name := range names {
-			if strings.HasSuffix(name, ".wal") {
-				return nil, fmt.Errorf("%w: %s holds etcd's write-ahead log", ErrForeign, d.logDir)
-			}
-		}
+	if err := refuseEtcd(fs, dir, d.logDir); err != nil {
+		return nil, err
 	}
 	for _, made := range []string{dir, d.member} {
 		if err := makeDir(fs, made); err != nil {
@@ -58,6 +49,23 @@ func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+// refuseEtcd fails when a real etcd wrote the data directory or the log.
+func refuseEtcd(fs vfs.FS, dir, logDir string) error {
+	for _, theirs := range []string{"snap", "wal"} {
+		if info, err := fs.Stat(fs.PathJoin(dir, "member", theirs)); err == nil && info.IsDir() {
+			return fmt.Errorf("%w: %s was written by etcd; take a snapshot there and restore it with etcdutl", ErrForeign, dir)
+		}
+	}
+	if names, err := fs.List(logDir); err == nil {
+		for _, name := range names {
+			if strings.HasSuffix(name, ".wal") {
+				return fmt.Errorf("%w: %s holds etcd's write-ahead log", ErrForeign, logDir)
+			}
+		}
+	}
+	return nil
 }
 
 // logDir is where the log of a data directory is.
