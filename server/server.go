@@ -18,6 +18,7 @@ import (
 	"github.com/petcd/petcd/server/compactor"
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/corruption"
+	"github.com/petcd/petcd/server/expirer"
 	"github.com/petcd/petcd/server/httpapi"
 	"github.com/petcd/petcd/server/lessor"
 	"github.com/petcd/petcd/server/replica"
@@ -213,6 +214,7 @@ func (s *Server) run() {
 		}
 	})
 	s.workers.Go(func() { s.lessor.Run(s.ctx) })
+	s.workers.Go(func() { expirer.Run(s.ctx, s.replica, s.logger) })
 	s.workers.Go(func() { s.checker.Run(s.ctx) })
 	s.workers.Go(func() {
 		compactor.Run(s.ctx, compactable{s.replica}, compactor.Config{

@@ -5,11 +5,12 @@ import (
 	"github.com/petcd/petcd/storage/lease"
 	"github.com/petcd/petcd/storage/mvcc"
 	"github.com/petcd/petcd/storage/schema"
+	"github.com/petcd/petcd/storage/v2store"
 )
 
 // Batch is everything that a run of log entries changes. Nothing of it is
 // visible to readers before Commit, and all of it after. An error of any call
-// but the sentinels of mvcc and lease leaves it unusable: Close it.
+// but the sentinels of mvcc and lease, and *v2store.Error, leaves it unusable: Close it.
 type Batch struct {
 	s  *Store
 	st *state
@@ -17,6 +18,7 @@ type Batch struct {
 	eb     *engine.Batch
 	kv     *mvcc.Writer
 	leases *lease.Writer
+	v2     *v2store.Writer // nil until something is asked of the v2 tree
 	tx     Tx
 
 	compacts bool // Compact was called
@@ -49,12 +51,23 @@ func (b *Batch) CompactRevision() int64 { return b.kv.CompactRevision() }
 // and watchers.
 func (b *Batch) Commit(index, term uint64) error {
 	defer b.st.release()
+	if b.v2 != nil {
+		if err := b.v2.Seal(); err != nil {
+			return err
+		}
+	}
 	if err := b.kv.Commit(index, term); err != nil {
 		return err
 	}
 	b.leases.Publish()
+	if b.v2 != nil {
+		b.v2.Publish()
+	}
 	b.st.applied.Store(&schema.Applied{Index: index, Term: term, Revision: b.kv.Revision()})
 	b.s.publish(b.kv.Events())
+	if b.v2 != nil {
+		b.s.v2hub.Publish(b.v2.Changes())
+	}
 	if b.compacts {
 		b.st.compactor.Notify()
 	}
@@ -64,5 +77,8 @@ func (b *Batch) Commit(index, term uint64) error {
 // Close drops a batch that was not committed.
 func (b *Batch) Close() error {
 	defer b.st.release()
+	if b.v2 != nil {
+		b.v2.Drop()
+	}
 	return b.kv.Close()
 }

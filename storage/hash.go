@@ -30,6 +30,7 @@ var hashedTables = []schema.Table{
 	schema.TableLeases, schema.TableLeaseKeys,
 	schema.TableMembers, schema.TableRemovedMembers, schema.TableAlarms, schema.TableMeta,
 	schema.TableAuth, schema.TableAuthUsers, schema.TableAuthRoles,
+	schema.TableV2Nodes, schema.TableV2Expiries, schema.TableV2Events, schema.TableV2State,
 }
 
 // Hash is a checksum of the whole replicated state: members with the same

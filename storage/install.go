@@ -41,8 +41,7 @@ func (s *Store) InstallSnapshot(name string) error {
 		st.release()
 		return errors.Join(err, st.err)
 	}
-	s.replace(st)
-	return nil
+	return s.replace(st)
 }
 
 // checkStaged refuses what StageSnapshot cannot have returned.
@@ -55,7 +54,7 @@ func checkStaged(name string) error {
 
 // replace makes st the state and removes the old one once its readers are
 // done.
-func (s *Store) replace(st *state) {
+func (s *Store) replace(st *state) error {
 	old := s.state.Swap(st)
 	s.removals.Add(1)
 	go func() {
@@ -68,6 +67,7 @@ func (s *Store) replace(st *state) {
 	old.stop()
 	old.release()
 	s.hub.Reset(st.kv.Revision())
+	return s.v2hub.Reset()
 }
 
 // nextEngine is the name of an engine folder that does not exist.

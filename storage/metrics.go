@@ -27,7 +27,8 @@ func (s *Store) collectors() []prometheus.Collector {
 		gauge("etcd_debugging_mvcc_db_total_size_in_bytes", "Bytes the state takes on disk.",
 			func() float64 { total, _ := s.Size(); return float64(total) }),
 	}
-	return slices.Concat(own, s.ops.collectors(), s.seconds.collectors(), s.hub.Collectors(), s.compaction.Collectors())
+	return slices.Concat(own, s.ops.collectors(), s.seconds.collectors(), s.hub.Collectors(), s.compaction.Collectors(),
+		[]prometheus.Collector{s.v2counters.Collector(s.v2hub.Watchers)})
 }
 
 // register adds the metrics. A name that is taken is logged: metrics are no

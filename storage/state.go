@@ -8,6 +8,7 @@ import (
 	"github.com/petcd/petcd/storage/lease"
 	"github.com/petcd/petcd/storage/mvcc"
 	"github.com/petcd/petcd/storage/schema"
+	"github.com/petcd/petcd/storage/v2store"
 )
 
 // state is one engine with all that reads it. A Store has one; InstallSnapshot
@@ -17,6 +18,7 @@ type state struct {
 	db     *engine.DB
 	kv     *mvcc.Store
 	leases *lease.Table
+	v2     *v2store.Tree
 
 	compactor *mvcc.Compactor
 	stop      func() // ends the compactor and waits for it
@@ -43,6 +45,9 @@ func newState(db *engine.DB) (*state, error) {
 		return nil, err
 	}
 	if st.leases, err = lease.Open(db); err != nil {
+		return nil, err
+	}
+	if st.v2, err = v2store.Open(db); err != nil {
 		return nil, err
 	}
 	st.refs.Store(1)

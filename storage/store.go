@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/petcd/petcd/storage/mvcc"
+	"github.com/petcd/petcd/storage/v2store"
 	"github.com/petcd/petcd/storage/watch"
 )
 
@@ -25,6 +26,8 @@ type Store struct {
 	hub        *watch.Hub
 	compaction *mvcc.CompactionMetrics
 	folders    folderNames
+	v2hub      *v2store.Hub
+	v2counters v2store.Counters
 
 	removals sync.WaitGroup // of states that were replaced
 
@@ -78,6 +81,13 @@ func open(dir string, o Options) (*Store, error) {
 		RingEvents: o.WatchRingEvents,
 		RingBytes:  o.WatchRingBytes,
 	})
+	if s.v2hub, err = v2store.NewHub(v2history{s}); err != nil {
+		s.state.Store(nil)
+		s.hub.Close()
+		st.stop()
+		st.release()
+		return nil, errors.Join(err, st.err)
+	}
 	s.register()
 	return s, nil
 }
@@ -91,6 +101,7 @@ func (s *Store) Close() error {
 	}
 	s.unregister()
 	s.hub.Close()
+	s.v2hub.Close()
 	st.stop()
 	st.release()
 	<-st.closed

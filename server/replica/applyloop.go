@@ -144,6 +144,9 @@ func (l *applyLoop) normal(b *storage.Batch, e *raftpb.Entry, first bool) (alone
 	if req.ID != 0 {
 		id = req.ID
 	}
+	if v2 := l.v2Request(e, req); v2 != nil {
+		return false, l.normalV2(b, v2, id)
+	}
 	began := time.Now()
 	res, err := l.r.applier.Apply(b, req, l.r.waiters.waiting(id))
 	if err != nil {

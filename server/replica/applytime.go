@@ -29,12 +29,16 @@ func newApplyTimes(reg prometheus.Registerer) *applyTimes {
 	return t
 }
 
-// observe counts one entry.
+// observe counts one entry of API 3.
 func (t *applyTimes) observe(r *pb.InternalRaftRequest, err error, took time.Duration) {
-	op := opName(r)
+	t.observeOp("v3", opName(r), err, took)
+}
+
+// observeOp counts one entry. The names of operations differ between the versions of the API.
+func (t *applyTimes) observeOp(version, op string, err error, took time.Duration) {
 	o := t.ops[op]
 	if o == nil {
-		o = &[2]prometheus.Observer{t.vec.WithLabelValues("v3", op, "false"), t.vec.WithLabelValues("v3", op, "true")}
+		o = &[2]prometheus.Observer{t.vec.WithLabelValues(version, op, "false"), t.vec.WithLabelValues(version, op, "true")}
 		t.ops[op] = o
 	}
 	succeeded := 0

@@ -40,3 +40,37 @@ func (d *decoder) uint32() uint32 {
 	}
 	return uint32(v)
 }
+
+// byte takes one byte.
+func (d *decoder) byte() byte {
+	if d.bad || len(d.b) == 0 {
+		d.bad = true
+		return 0
+	}
+	c := d.b[0]
+	d.b = d.b[1:]
+	return c
+}
+
+// fixed64 takes eight bytes.
+func (d *decoder) fixed64() int64 {
+	if d.bad || len(d.b) < 8 {
+		d.bad = true
+		return 0
+	}
+	v := int64(binary.BigEndian.Uint64(d.b))
+	d.b = d.b[8:]
+	return v
+}
+
+// text takes a text after its length.
+func (d *decoder) text() string {
+	n := uint64(d.int64())
+	if d.bad || n > uint64(len(d.b)) {
+		d.bad = true
+		return ""
+	}
+	s := string(d.b[:n])
+	d.b = d.b[n:]
+	return s
+}

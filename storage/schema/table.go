@@ -34,8 +34,25 @@ const (
 	TableAuthUsers Table = 0x0d
 	TableAuthRoles Table = 0x0e
 
-	// 0x0f is kept for auth, 0x10 for the v2 tree.
+	// 0x0f is kept for auth.
+
+	// TableV2Nodes maps a path of the v2 tree to its node, by depth. The
+	// roots, which are always there, have no record.
+	TableV2Nodes Table = 0x10
+	// TableV2Expiries holds one empty record per node that expires, by time.
+	TableV2Expiries Table = 0x11
+	// TableV2Events maps an index of the v2 tree to the event of that change,
+	// for the newest V2EventsKept indexes.
+	TableV2Events Table = 0x12
+	// TableV2State holds the records that describe the v2 tree as a whole.
+	TableV2State Table = 0x13
 )
+
+// V2StateIndex is the key in TableV2State of the v2 tree's index. Absent: 0.
+const V2StateIndex = "index"
+
+// V2EventsKept is how many events of the v2 tree are kept.
+const V2EventsKept = 1000
 
 // Keys in TableState.
 const (
@@ -81,6 +98,14 @@ func (t Table) String() string {
 		return "auth_users"
 	case TableAuthRoles:
 		return "auth_roles"
+	case TableV2Nodes:
+		return "v2_nodes"
+	case TableV2Expiries:
+		return "v2_expiries"
+	case TableV2Events:
+		return "v2_events"
+	case TableV2State:
+		return "v2_state"
 	}
 	return "unknown"
 }

@@ -1,0 +1,63 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/petcd/petcd/server/v2pb"
+	"github.com/petcd/petcd/storage"
+	"github.com/petcd/petcd/storage/v2store"
+)
+
+// V2ExpireMax is how many nodes of the v2 tree one SYNC ends at most, so that no entry holds up those behind it. The leader
+// proposes another for the rest.
+const V2ExpireMax = 10_000
+
+// ApplyV2 is Apply for an entry of API 2. Neither quota nor alarms nor users of API 3 concern it, as in etcd. Reads are no
+// entries: QGET, which etcd wrote to its log, has no effect.
+func (a *Applier) ApplyV2(b *storage.Batch, r *v2pb.Request) (*Result, error) {
+	res := &Result{}
+	switch r.GetMethod() {
+	case "POST", "PUT", "DELETE":
+		action, req := v2Change(r)
+		res.Event, res.Err = b.V2().Do(action, &req)
+	case "SYNC":
+		_, res.Err = b.V2().Expire(r.GetTime(), V2ExpireMax)
+	case "QGET":
+	default:
+		a.cfg.Logger.Error("ignored a log entry of unknown method", "method", r.GetMethod())
+		res.Err = ErrUnknownRequest
+	}
+	var refusal *v2store.Error
+	if res.Err != nil && !errors.As(res.Err, &refusal) && !errors.Is(res.Err, ErrUnknownRequest) {
+		return nil, fmt.Errorf("apply: %w", res.Err)
+	}
+	return res, nil
+}
+
+// v2Change says which change a request asks for.
+func v2Change(r *v2pb.Request) (v2store.Action, v2store.Request) {
+	req := v2store.Request{
+		Path: r.GetPath(), Value: r.GetVal(), Dir: r.GetDir(), Recursive: r.GetRecursive(), Refresh: r.GetRefresh(),
+		PrevValue: r.GetPrevValue(), PrevIndex: r.GetPrevIndex(),
+		Expiration: r.GetExpiration(), Now: r.GetTime(),
+	}
+	compares := req.PrevValue != "" || req.PrevIndex != 0
+	switch {
+	case r.GetMethod() == "POST":
+		req.Unique, req.Refresh = true, false
+		return v2store.Create, req
+	case r.GetMethod() == "DELETE" && compares:
+		return v2store.CompareAndDelete, req
+	case r.GetMethod() == "DELETE":
+		return v2store.Delete, req
+	case r.PrevExist != nil && !r.GetPrevExist():
+		req.Refresh = false
+		return v2store.Create, req
+	case compares:
+		return v2store.CompareAndSwap, req
+	case r.PrevExist != nil:
+		return v2store.Update, req
+	}
+	return v2store.Set, req
+}
