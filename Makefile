@@ -23,6 +23,9 @@ DIFF_OPS    ?= 100000
 FUZZTIME    ?= 20000x
 BENCH_PAIRS ?= 5
 
+# What the third-party clients are run on: "all" has Patroni on the real etcd, too.
+CLIENTS ?= 1
+
 .PHONY: help
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +73,11 @@ peers: ## Puts the real etcd 3.4.23 and 3.7.3 into bin/peers, for the tests and 
 mixin: build ## Has a real Prometheus evaluate the alerts of etcd's mixin on clusters, healthy and broken.
 	@bench/mixin/fetch $(BIN)/mixin
 	@PETCD_MIXIN=1 PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 10m ./server/mixin
+
+.PHONY: clients
+clients: build peers ## Runs clients of others (python3-etcd, node-etcd, Patroni, …) against petcd; installs them, as root.
+	@server/thirdparty/fetch $(BIN)/clients
+	@PETCD_THIRDPARTY=$(CLIENTS) PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 5m -parallel 12 ./server/thirdparty
 
 .PHONY: kill
 kill: build ## Crash campaign: KILLS random kill -9 on a real three-member cluster under load.

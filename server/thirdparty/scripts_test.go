@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/petcd/petcd/server/process"
+	"github.com/petcd/petcd/server/tlstest"
 )
 
 // scriptTimeout bounds one script.
@@ -59,5 +60,42 @@ func TestPythonEtcd(t *testing.T) {
 	eachTarget(t, func(t *testing.T, _ environment, tg target) {
 		c := tg.start(t, process.Config{Members: 3})
 		runScript(t, c, nil, python, "python_etcd.py", "Keys", "Watches", "Expiry", "Recipes", "Cluster", "Auth", "Failover")
+	})
+}
+
+// TestNodeEtcd is npm's node-etcd, a client of API 2.
+func TestNodeEtcd(t *testing.T) {
+	eachTarget(t, func(t *testing.T, env environment, tg target) {
+		c := tg.start(t, process.Config{Members: 3})
+		runScript(t, c, env.node(), "node", "node_etcd.js")
+	})
+}
+
+// TestNodeEtcdOverTLS has node-etcd show a certificate, without which it is not let in.
+func TestNodeEtcdOverTLS(t *testing.T) {
+	eachTarget(t, func(t *testing.T, env environment, tg target) {
+		ca := tlstest.NewCA(t, t.TempDir(), "ca")
+		pair := ca.Client("client", "alice")
+		c := tg.start(t, process.Config{ClientTLS: ca.Config(pair), Flags: tlstest.ClientPortFlags(ca, ca.Server("server"), true)})
+		files, err := json.Marshal(map[string]string{"ca": ca.CertFile, "cert": pair.CertFile, "key": pair.KeyFile})
+		require.NoError(t, err)
+		runScript(t, c, append(env.node(), "TLS="+string(files)), "node", "node_etcd.js")
+	})
+}
+
+// node lets a script of testdata find what fetch installed.
+func (env environment) node() []string { return []string{"NODE_PATH=" + env.npm} }
+
+// TestPythonEtcd3 is Debian's python3-etcd3, a client of API 3.
+func TestPythonEtcd3(t *testing.T) {
+	eachTarget(t, func(t *testing.T, _ environment, tg target) {
+		runScript(t, tg.start(t, process.Config{Members: 3}), nil, python, "python_etcd3.py")
+	})
+}
+
+// TestNodeEtcd3 is npm's etcd3, a client of API 3.
+func TestNodeEtcd3(t *testing.T) {
+	eachTarget(t, func(t *testing.T, env environment, tg target) {
+		runScript(t, tg.start(t, process.Config{Members: 3}), env.node(), "node", "node_etcd3.js")
 	})
 }
