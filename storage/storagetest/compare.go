@@ -20,6 +20,7 @@ func Compare(t require.TestingT, s *storage.Store, m *Model, src Source) {
 	require.Equal(t, m.Revision, s.Revision())
 	require.Equal(t, m.Compacted, s.CompactRevision())
 	compareLeases(t, s, m)
+	compareV2(t, s, m.V2, src)
 	all := Op{Kind: OpRange, Key: []byte{0}, End: []byte{0}}
 	for back := int64(0); back < compareRevisions; back++ {
 		all.Back = back

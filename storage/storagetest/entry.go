@@ -23,6 +23,7 @@ func Apply(t require.TestingT, b *storage.Batch, m *Model, e Entry) {
 	want, got := e.toModel(m), e.toBatch(b)
 	require.Equal(t, want, got, "%T %v", e, e)
 	require.Equal(t, m.Revision, b.Revision())
+	require.Equal(t, m.V2.Index, b.V2().Index())
 }
 
 // Replay returns the state after the first n entries of a log.

@@ -18,6 +18,9 @@ var leaseIDs = []int64{1, 2, 7, 1 << 40, -3}
 // RandomEntry draws an entry. Keys come from a small space with prefixes of
 // each other in it, zero bytes included.
 func RandomEntry(s Source) Entry {
+	if s.IntN(3) == 0 {
+		return randomV2(s)
+	}
 	switch n := s.IntN(20); {
 	case n < 9:
 		return Txn{Ops: []Op{randomPut(s)}}

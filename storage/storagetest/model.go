@@ -26,6 +26,8 @@ type Model struct {
 	Revision  int64
 	Compacted int64 // -1: never
 
+	V2 *V2Model
+
 	versions map[string][]version // oldest first
 	leases   map[int64]leaseState
 	changed  bool // by the transaction that is open
@@ -36,6 +38,7 @@ func NewModel() *Model {
 	return &Model{
 		Revision:  1,
 		Compacted: -1,
+		V2:        NewV2Model(),
 		versions:  make(map[string][]version),
 		leases:    make(map[int64]leaseState),
 	}
