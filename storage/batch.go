@@ -62,6 +62,9 @@ func (b *Batch) Commit(index, term uint64) error {
 	b.leases.Publish()
 	if b.v2 != nil {
 		b.v2.Publish()
+		if b.v2.TouchedAuth() {
+			b.s.v2auth.Add(1)
+		}
 	}
 	b.st.applied.Store(&schema.Applied{Index: index, Term: term, Revision: b.kv.Revision()})
 	b.s.publish(b.kv.Events())

@@ -66,6 +66,7 @@ func (s *Store) replace(st *state) error {
 	}()
 	old.stop()
 	old.release()
+	s.v2auth.Add(1)
 	s.hub.Reset(st.kv.Revision())
 	return s.v2hub.Reset()
 }

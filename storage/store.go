@@ -28,6 +28,7 @@ type Store struct {
 	folders    folderNames
 	v2hub      *v2store.Hub
 	v2counters v2store.Counters
+	v2auth     atomic.Uint64 // see V2AuthVersion
 
 	removals sync.WaitGroup // of states that were replaced
 

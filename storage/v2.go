@@ -42,6 +42,11 @@ func (s *Store) V2Index() uint64 {
 	return st.v2.Index()
 }
 
+// V2AuthVersion is a number that moves whenever something at or below /2 in the
+// v2 tree changes: once that can be read, and before Commit returns. Whoever
+// reads the number, then the tree, has read nothing older than the number says.
+func (s *Store) V2AuthVersion() uint64 { return s.v2auth.Load() }
+
 // V2Stats is how often what was asked of the v2 tree on this member.
 func (s *Store) V2Stats() v2store.Stats {
 	stats := s.v2counters.Stats()

@@ -13,8 +13,8 @@
 // Invariants:
 //
 //	I1. A request is judged by users, roles and the switch no older than what the member had published when the request
-//	    came: a view is used only while V2AuthIndex is what it was before the view's first document was read, and that
-//	    index moves when, or after, a change can be read.
+//	    came: a view is used only while V2AuthVersion is what it was before the view's first document was read, and that
+//	    number moves when, or after, a change can be read.
 //	I2. A change of a user or of a role replaces the very document that it was made from (prevIndex), or is made again from
 //	    the newer one. Of two grants at a time none is lost.
 //	I3. A password that was found to match counts for one hash, and for one period of the switch being on.

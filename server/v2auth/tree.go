@@ -24,9 +24,9 @@ const (
 // State is this member's copy of the v2 tree.
 type State interface {
 	V2Get(path string, recursive bool, now time.Time) (*v2store.Event, error)
-	// V2AuthIndex is an index of the tree that no change below /2 is newer than. It moves with every such change, when that
-	// can be read or later, but before the change is answered.
-	V2AuthIndex() uint64
+	// V2AuthVersion is a number that moves with every change at or below /2: when that can be read or later, but before
+	// the change is answered.
+	V2AuthVersion() uint64
 }
 
 // Log is the cluster's.

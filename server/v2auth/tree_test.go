@@ -31,7 +31,7 @@ type fakeNode struct {
 
 func newFakeTree() *fakeTree { return &fakeTree{nodes: map[string]fakeNode{"/": {dir: true}}} }
 
-func (f *fakeTree) V2AuthIndex() uint64 {
+func (f *fakeTree) V2AuthVersion() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.index

@@ -2,10 +2,10 @@ package v2auth
 
 import "sync"
 
-// view is what the documents said at one V2AuthIndex, as far as somebody asked. Requests are judged by it without a look at
+// view is what the documents said at one V2AuthVersion, as far as somebody asked. Requests are judged by it without a look at
 // the tree (I1).
 type view struct {
-	index   uint64
+	version uint64
 	enabled bool
 	// period is the index of the change that last turned authentication on or off. Passwords are remembered for one (I3).
 	period uint64
@@ -15,13 +15,13 @@ type view struct {
 	roles map[string]*Role // nil for one that is not there: only users' documents and root name roles
 }
 
-// view is the view that holds now. A document may be newer than its index, never older.
+// view is the view that holds now. A document may be newer than its version, never older.
 func (s *Store) view() *view {
-	index := s.state.V2AuthIndex() // before anything is read
-	if v := s.current.Load(); v != nil && v.index == index {
+	version := s.state.V2AuthVersion() // before anything is read
+	if v := s.current.Load(); v != nil && v.version == version {
 		return v
 	}
-	v := &view{index: index, users: map[string]*User{}, roles: map[string]*Role{}}
+	v := &view{version: version, users: map[string]*User{}, roles: map[string]*Role{}}
 	d, err := s.read(enabledPath)
 	switch {
 	case err != nil:
@@ -31,7 +31,7 @@ func (s *Store) view() *view {
 	case d != nil:
 		v.enabled, v.period = d.value != "false", d.index
 	}
-	s.current.Store(v) // an older view may replace a newer one; the next request sees its index
+	s.current.Store(v) // an older view may replace a newer one; the next request sees its version
 	return v
 }
 

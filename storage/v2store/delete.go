@@ -122,7 +122,7 @@ func (w *Writer) remove(path string, e *entry) (removed []string, err error) {
 		return nil, err
 	}
 	w.forget(e)
-	w.wrote = true
+	w.touch(path)
 	w.buf = schema.AppendV2NodeKey(w.buf[:0], path)
 	return removed, w.b.Delete(w.buf)
 }

@@ -3,6 +3,7 @@ package v2store
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
@@ -38,6 +39,7 @@ type Writer struct {
 	expires int64 // no expiration that the batch added is sooner
 	expired int64 // nothing that expires before is left
 	changes []Change
+	auth    bool   // a record at or below authRoot was written
 	buf     []byte // for records that are encoded before they are written
 }
 
@@ -46,6 +48,18 @@ type Change struct {
 	Event *Event
 	// Removed are the paths that went with a directory, without its own.
 	Removed []string
+}
+
+// authRoot is the beginning of the paths that authentication keeps its documents at.
+const authRoot = "/2"
+
+// TouchedAuth tells whether the batch may have changed something at or below /2.
+func (w *Writer) TouchedAuth() bool { return w.auth }
+
+// touch notes that the record at a path is written, or removed with all under it.
+func (w *Writer) touch(path string) {
+	w.wrote = true
+	w.auth = w.auth || path == "/" || strings.HasPrefix(path, authRoot)
 }
 
 // NewWriter begins to write into b; c counts what it does.
@@ -144,7 +158,7 @@ func (w *Writer) put(path string, e *entry, n schema.V2Node) error {
 	}
 	w.t.cache.bytes += len(n.Value) - len(e.Value)
 	e.V2Node, e.live = n, true
-	w.wrote = true
+	w.touch(path)
 	w.buf = schema.AppendV2Node(w.buf[:0], &n)
 	r := w.b.Reserve(schema.V2NodeKeyLen(path), len(w.buf))
 	schema.AppendV2NodeKey(r.Key[:0], path)
