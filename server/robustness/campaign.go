@@ -28,6 +28,7 @@ type Campaign struct {
 	Seed     uint64
 	Traffic  Traffic
 	Watchers int
+	V2       V2 // what API 2's clients do meanwhile
 	Faults   []Fault
 	Epoch    int // faults per epoch
 	Logf     func(format string, args ...any)
@@ -36,6 +37,8 @@ type Campaign struct {
 
 	// tamper changes an epoch's traffic before it starts; tests plant errors with it.
 	tamper func(*traffic)
+	// tamperV2 does so with API 2's.
+	tamperV2 func(*v2Epoch)
 }
 
 // Summary is what a campaign did.
@@ -45,6 +48,7 @@ type Summary struct {
 	Events                int
 	Sessions              int
 	Revision              int64
+	V2                    V2Summary
 }
 
 // Run inflicts faults until at least so many happened and so many processes were killed, or the
@@ -67,6 +71,9 @@ func (c *Campaign) Run(ctx context.Context, faults, kills int, budget time.Durat
 		e.count(&sum)
 		c.Logf("epoch %d: %d operations (%d ambiguous), %d events, %d watch sessions, revision %d, %d kills so far; %v", e.number,
 			len(e.traffic.ops), e.ambiguous(), len(e.events), e.sessions, e.end, sum.Kills, e.names)
+		if e.v2 != nil {
+			c.Logf("epoch %d: API 2: %+v", e.number, e.v2.summary())
+		}
 	}
 	return sum, nil
 }
@@ -105,6 +112,7 @@ type epoch struct {
 	watchers []*watcher
 	events   []Event
 	sessions int
+	v2       *v2Epoch // nil without API 2
 }
 
 // run is the epoch: load and faults, rest, checks.
@@ -124,6 +132,13 @@ func (e *epoch) run(ctx context.Context, rng *rand.Rand) error {
 		e.watchers = append(e.watchers, w)
 		watches.Go(func() { w.run(watchCtx, end.Load) })
 	}
+	if err := e.startV2(ctx, loadCtx, &load, rng.Uint64()); err != nil {
+		stopLoad()
+		stopWatches()
+		load.Wait()
+		watches.Wait()
+		return err
+	}
 	err := e.inflict(ctx, rng)
 	stopLoad()
 	load.Wait()
@@ -133,6 +148,9 @@ func (e *epoch) run(ctx context.Context, rng *rand.Rand) error {
 		return err
 	}
 	if err := e.rest(ctx, &end); err != nil {
+		return err
+	}
+	if err := e.v2.rest(ctx); err != nil {
 		return err
 	}
 	if err := e.awaitWatchers(ctx); err != nil {
@@ -178,7 +196,7 @@ func (e *epoch) rest(ctx context.Context, end *atomic.Int64) error {
 		last.Kind = kind
 		last.Call = time.Since(e.traffic.began)
 		var err error
-		if last.Answer, err = c.send(ctx, last); err != nil {
+		if last.Answer, err = c.send(ctx, c.member, last); err != nil {
 			return fmt.Errorf("%w: last write of the epoch: %w", ErrUnhealthy, err)
 		}
 		last.Return, last.Known = time.Since(e.traffic.began), true
@@ -228,7 +246,7 @@ func (e *epoch) check(ctx context.Context) error {
 			errs = append(errs, checkWatch(e.events, s))
 		}
 	}
-	errs = append(errs, checkLinearizable(resolve(e.traffic.ops, e.events), checkBudget))
+	errs = append(errs, checkLinearizable(resolve(e.traffic.ops, e.events), checkBudget), e.v2.check(ctx, member))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -269,4 +287,5 @@ func (e *epoch) count(sum *Summary) {
 	sum.Events += len(e.events)
 	sum.Sessions += e.sessions
 	sum.Revision = e.end
+	sum.V2.add(e.v2.summary())
 }

@@ -14,9 +14,14 @@
 //	checkWatch         ordered, unique, atomic, reliable, resumable, bookmarks, prev_kv, creation, filters
 //	converge           all members reach one revision and one HashKV
 //
+// The same holds of API 2 (v2*.go), with the tree's index in the place of the revision: registers changed by set, delete and
+// comparison and read with quorum, watches by waitIndex, the trees of all members compared node by node; and a key with a time
+// to live is not gone before its time and not there for ever. An epoch makes fewer changes than a member remembers.
+//
 // What the tests do is set by variables: PETCD_TARGET (petcd, or a real etcd's version in PETCD_PEERS),
 // PETCD_SEED, PETCD_KILLS and PETCD_FAULTS (how much), PETCD_BUDGET (for how long at most). A real etcd
-// 3.4.23 fails the bookmark check, a fault later versions of etcd mended; 3.7.3 passes all.
+// 3.4.23 would fail the bookmark check, a fault later versions of etcd mended, and runs without watches of API 3; 3.7.3 has no
+// API 2, and passes all else.
 //
 // Invariants:
 //

@@ -14,7 +14,9 @@ type Event struct {
 	Key      string
 	Value    string // "" for a delete
 	Create   int64
-	Version  int64
+	Version  int64 // 0 in API 2, which has none
+	Fresh    bool  // the key begins anew although it was there, as by API 2's set
+	Expired  bool  // a delete that nobody asked for but a TTL
 
 	Previous *Previous // nil when the watch was asked for none, or the key did not exist
 }
@@ -59,8 +61,18 @@ type at struct {
 // (start, end], with what clients were told and with the keys the store has at end. Keys of an epoch
 // do not exist before it.
 func checkHistory(events []Event, start, end int64, ops []Operation, stored map[string]State) error {
-	c := historyCheck{byValue: make(map[string]int64), at: make(map[at]Event), state: make(map[string]State)}
+	c := newHistoryCheck()
 	c.contiguous(events, start, end)
+	return c.run(events, ops, stored)
+}
+
+// newHistoryCheck begins with an empty store.
+func newHistoryCheck() *historyCheck {
+	return &historyCheck{byValue: make(map[string]int64), at: make(map[at]Event), state: make(map[string]State)}
+}
+
+// run does all checks but that of the revisions' order.
+func (c *historyCheck) run(events []Event, ops []Operation, stored map[string]State) error {
 	for _, e := range events {
 		c.replay(e)
 	}
@@ -78,6 +90,8 @@ type historyCheck struct {
 	at      map[at]Event
 	state   map[string]State
 	errs    []error
+
+	unversioned bool // API 2
 }
 
 // historyErrorsMax bounds a failure message; the first errors tell the most.
@@ -125,8 +139,11 @@ func (c *historyCheck) replay(e Event) {
 	}
 	c.byValue[valueID(e)] = e.Revision
 	after := State{Value: e.Value, Create: e.Revision, Mod: e.Revision, Version: 1}
-	if existed {
+	if existed && !e.Fresh {
 		after.Create, after.Version = before.Create, before.Version+1
+	}
+	if c.unversioned {
+		after.Version = 0
 	}
 	if e.Create != after.Create || e.Version != after.Version {
 		c.fail("event %+v: the key's life says creation %d, version %d", e, after.Create, after.Version)
@@ -153,7 +170,7 @@ func (c *historyCheck) operation(o Operation) {
 		if !ok || !e.Delete {
 			c.fail("acknowledged delete is lost: %v; the history has %+v there", o, e)
 		}
-	case a.Found:
+	case a.Found && a.ModRevision != untold:
 		if e, ok := c.at[at{a.ModRevision, o.Key}]; !ok || e.Delete || e.Value != a.Value {
 			c.fail("read of what was never written: %v; the history has %+v there", o, e)
 		}
@@ -179,7 +196,7 @@ func (c *historyCheck) writers(ops []Operation) {
 		}
 	}
 	for place, e := range c.at {
-		if e.Delete {
+		if e.Delete && !e.Expired {
 			if deletes[place.key]--; deletes[place.key] < 0 {
 				c.fail("key %s is deleted more often than anyone asked, at revision %d among others", place.key, place.revision)
 			}

@@ -52,9 +52,13 @@ type Answer struct {
 	Done        bool   // Swap: the condition held; Delete: there was a key
 	Found       bool   // Get, failed Swap: the key exists
 	Value       string // if Found
-	ModRevision int64  // if Found
+	ModRevision int64  // if Found; untold if the answer has none
 	Revision    int64  // of the header
 }
+
+// untold is the ModRevision of an answer that has none, as API 2's refusals of a comparison, which tell the value, and of a
+// creation, which do not tell that either (Value "").
+const untold = -1
 
 // String shows the operation on a line.
 func (o Operation) String() string {

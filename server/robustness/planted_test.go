@@ -2,6 +2,7 @@ package robustness
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -30,6 +31,40 @@ func TestPlantedStaleReadsAreFound(t *testing.T) {
 	_, err := c.Run(t.Context(), 12, 0, time.Hour)
 	require.ErrorIs(t, err, ErrLinearizability)
 	require.ErrorIs(t, err, ErrRevision)
+	require.NotErrorIs(t, err, ErrHistory, "the writes were right")
+}
+
+// TestPlantedStaleReadsOfAPI2AreFound does so with API 2, whose clients must ask for the quorum themselves.
+func TestPlantedStaleReadsOfAPI2AreFound(t *testing.T) {
+	v2 := v2Load(3)
+	if v2.Traffic.Clients == 0 {
+		t.Skip("the target has no API 2")
+	}
+	v2.Traffic = Traffic{Clients: 8, Keys: 3, Pause: 4 * time.Millisecond, Gets: 10, Puts: 4, Swaps: 1}
+	c := Campaign{
+		Cluster: threeMembers(t),
+		Seed:    seed(t),
+		V2:      v2,
+		Faults:  cutsOnly(),
+		Epoch:   3,
+		Logf:    t.Logf,
+		tamperV2: func(v *v2Epoch) {
+			v.traffic.send = func(ctx context.Context, member int, op Operation) (Answer, error) {
+				if op.Kind != Get {
+					return v.api.request(ctx, member, op)
+				}
+				r, err := v.api.do(ctx, member, http.MethodGet, op.Key, nil)
+				if err != nil {
+					return Answer{}, err
+				}
+				return v2Answer(op, r)
+			}
+		},
+	}
+	_, err := c.Run(t.Context(), 12, 0, time.Hour)
+	require.ErrorIs(t, err, ErrLinearizability)
+	require.ErrorIs(t, err, ErrRevision)
+	require.ErrorContains(t, err, "API 2")
 	require.NotErrorIs(t, err, ErrHistory, "the writes were right")
 }
 

@@ -58,6 +58,9 @@ func (r register) agrees(a Answer) bool {
 	if a.Found != r.exists || a.Revision < r.revision {
 		return false
 	}
+	if a.ModRevision == untold {
+		return a.Value == r.value || a.Value == ""
+	}
 	return !a.Found || a.Value == r.value && a.ModRevision == r.revision
 }
 

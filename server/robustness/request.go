@@ -11,14 +11,14 @@ import (
 // multiKeys is how many neighboring keys a transaction over several keys puts.
 const multiKeys = 3
 
-// send performs a one-key operation at the client's member of the moment. Nothing is retried: a
-// request is sent once or the history would not know what happened.
-func (c *client) send(ctx context.Context, op Operation) (Answer, error) {
-	kv := pb.NewKVClient(c.conns[c.member])
+// request performs a one-key operation at a member. Nothing is retried: a request is sent once or the
+// history would not know what happened.
+func (t *traffic) request(ctx context.Context, member int, op Operation) (Answer, error) {
+	kv := pb.NewKVClient(t.conns[member])
 	key := []byte(op.Key)
 	switch op.Kind {
 	case Get:
-		resp, err := c.read(ctx, c.member, op.Key)
+		resp, err := t.read(ctx, member, op.Key)
 		if err != nil {
 			return Answer{}, err
 		}

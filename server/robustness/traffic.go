@@ -29,6 +29,9 @@ type Traffic struct {
 
 	// Weights of the operations.
 	Gets, Puts, Deletes, Swaps, Multis int
+
+	// WritesMax is after how many writes clients only read; 0 = never. It keeps an epoch within API 2's history.
+	WritesMax int64
 }
 
 // traffic is one epoch's, under way.
@@ -37,8 +40,12 @@ type traffic struct {
 	conns  []*grpc.ClientConn
 	prefix string // of the epoch's keys
 	began  time.Time
+	// send performs a one-key operation at a member, once. API 2's traffic replaces it.
+	send func(ctx context.Context, member int, op Operation) (Answer, error)
 	// read performs a get. A planted error replaces it.
 	read func(ctx context.Context, member int, key string) (*pb.RangeResponse, error)
+
+	writes atomic.Int64 // sent
 
 	// floor is the newest revision any finished operation reported: later ones must not be below.
 	floor atomic.Int64
@@ -52,6 +59,7 @@ type traffic struct {
 func newTraffic(t Traffic, conns []*grpc.ClientConn, prefix string, floor int64) *traffic {
 	tr := &traffic{Traffic: t, conns: conns, prefix: prefix, began: time.Now()}
 	tr.floor.Store(floor)
+	tr.send = tr.request
 	tr.read = func(ctx context.Context, member int, key string) (*pb.RangeResponse, error) {
 		return pb.NewKVClient(conns[member]).Range(ctx, &pb.RangeRequest{Key: []byte(key)})
 	}
@@ -106,7 +114,7 @@ func (c *client) operate() error {
 	key := c.key(c.rng.IntN(c.Keys))
 	op := Operation{Client: c.id, Key: key}
 	switch n := c.rng.IntN(c.Gets + c.Puts + c.Deletes + c.Swaps + c.Multis); {
-	case n < c.Gets:
+	case n < c.Gets || c.WritesMax > 0 && c.traffic.writes.Add(1) > c.WritesMax:
 		op.Kind = Get
 	case n < c.Gets+c.Puts:
 		op.Kind, op.Value = Put, c.value()
@@ -122,7 +130,7 @@ func (c *client) operate() error {
 	floor := c.floor.Load()
 	op.Call = time.Since(c.began)
 	var err error
-	op.Answer, err = c.send(ctx, op)
+	op.Answer, err = c.send(ctx, c.member, op)
 	op.Return = time.Since(c.began)
 	op.Known = err == nil
 	c.record(floor, op)
