@@ -308,7 +308,7 @@ func (g *v2Generator) learn(r v2Request, reply v2Reply) {
 		return
 	}
 	if ev.Node.Value != nil {
-		g.files[key] = v2File{value: *ev.Node.Value, index: int64(ev.Node.ModifiedIndex)}
+		g.files[key] = v2File{value: *ev.Node.Value, index: ev.Node.ModifiedIndex}
 	}
 	if r.method == "POST" {
 		g.posts = append(g.posts, key)
