@@ -8,6 +8,7 @@ import (
 
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
+	"github.com/petcd/petcd/storage/v2store"
 )
 
 // Restore makes a state in dir, a new one, out of something saved, and lets
@@ -54,7 +55,8 @@ type Edit struct {
 	st      *state
 	b       *engine.Batch
 	applied schema.Applied
-	compact bool // rewrite all, so that what was dropped is in no file any more
+	v2      *v2store.Writer // nil until something is asked of the v2 tree
+	compact bool            // rewrite all, so that what was dropped is in no file any more
 }
 
 // applyEdit runs edit on the engine in dir and makes what it did durable.
@@ -64,7 +66,10 @@ func applyEdit(dir string, o Options, edit func(*Edit) error) error {
 		return err
 	}
 	e := &Edit{st: st, b: st.db.NewBatch(), applied: *st.applied.Load()}
-	if err = edit(e); err == nil {
+	if err = edit(e); err == nil && e.v2 != nil {
+		err = e.v2.Seal()
+	}
+	if err == nil {
 		err = e.b.SetApplied(e.applied)
 	}
 	if err != nil {

@@ -16,23 +16,31 @@ const V2ExpireMax = 10_000
 // ApplyV2 is Apply for an entry of API 2. Neither quota nor alarms nor users of API 3 concern it, as in etcd. Reads are no
 // entries: QGET, which etcd wrote to its log, has no effect.
 func (a *Applier) ApplyV2(b *storage.Batch, r *v2pb.Request) (*Result, error) {
-	res := &Result{}
-	switch r.GetMethod() {
-	case "POST", "PUT", "DELETE":
-		action, req := v2Change(r)
-		res.Event, res.Err = b.V2().Do(action, &req)
-	case "SYNC":
-		_, res.Err = b.V2().Expire(r.GetTime(), V2ExpireMax)
-	case "QGET":
-	default:
+	event, err := V2(b.V2(), r)
+	res := &Result{Event: event, Err: err}
+	if errors.Is(err, ErrUnknownRequest) {
 		a.cfg.Logger.Error("ignored a log entry of unknown method", "method", r.GetMethod())
-		res.Err = ErrUnknownRequest
 	}
 	var refusal *v2store.Error
 	if res.Err != nil && !errors.As(res.Err, &refusal) && !errors.Is(res.Err, ErrUnknownRequest) {
 		return nil, fmt.Errorf("apply: %w", res.Err)
 	}
 	return res, nil
+}
+
+// V2 makes the change that a request of API 2 asks for. The error is *v2store.Error when the tree refuses it.
+func V2(w *v2store.Writer, r *v2pb.Request) (*v2store.Event, error) {
+	switch r.GetMethod() {
+	case "POST", "PUT", "DELETE":
+		action, req := v2Change(r)
+		return w.Do(action, &req)
+	case "SYNC":
+		_, err := w.Expire(r.GetTime(), V2ExpireMax)
+		return nil, err
+	case "QGET":
+		return nil, nil
+	}
+	return nil, ErrUnknownRequest
 }
 
 // v2Change says which change a request asks for.

@@ -16,6 +16,7 @@ import (
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/crashimage"
 	"github.com/petcd/petcd/server/membership"
+	"github.com/petcd/petcd/server/v2pb"
 	"github.com/petcd/petcd/storage"
 )
 
@@ -209,6 +210,10 @@ func (p *replay) entry(b *storage.Batch, e *raftpb.Entry, first bool) (alone boo
 	}
 	if alone = apply.IsAuthChange(req); alone && !first {
 		return alone, nil
+	}
+	if v2, err := v2pb.FromEntry(req); err == nil && v2 != nil {
+		_, err = p.applier.ApplyV2(b, v2)
+		return false, err
 	}
 	_, err = p.applier.Apply(b, req, false)
 	return alone, err
