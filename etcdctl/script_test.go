@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -18,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/petcd/petcd/server/process"
+	"github.com/petcd/petcd/server/tlstest"
 )
 
 // startTimeout bounds the start of a cluster, on a busy machine too.
@@ -32,7 +35,37 @@ func TestMain(m *testing.M) {
 // with what they print; see session_test.go for the form. To write down anew
 // what an etcdctl prints, run with PETCD_UPDATE=1, against etcd's own.
 func TestSessions(t *testing.T) {
-	server := serverBinary(t)
+	sessions{dir: "testdata", api: "3", server: serverBinary(t)}.replay(t)
+}
+
+// TestSessionsOfAPI2 replays those of testdata/v2, on petcd and on the last etcd
+// whose etcdctl they were recorded from.
+func TestSessionsOfAPI2(t *testing.T) {
+	t.Run("petcd", func(t *testing.T) {
+		t.Parallel()
+		sessions{dir: "testdata/v2", api: "2", server: serverBinary(t)}.replay(t)
+	})
+	t.Run(process.Etcd34, func(t *testing.T) {
+		t.Parallel()
+		if os.Getenv("PETCD_SERVER") != "" {
+			t.Skip("PETCD_SERVER names the one server")
+		}
+		peer, err := process.Locate(t.Context(), process.Etcd34, t.TempDir())
+		if err != nil {
+			t.Skip(err)
+		}
+		sessions{dir: "testdata/v2", api: "2", server: peer.Etcd}.replay(t)
+	})
+}
+
+// sessions are the files of a folder, to be replayed against one server.
+type sessions struct {
+	dir    string
+	api    string // ETCDCTL_API of a command that does not say
+	server string // the binary
+}
+
+func (ss sessions) replay(t *testing.T) {
 	etcdctl := os.Getenv("PETCD_ETCDCTL")
 	peer := etcdctl != ""
 	if !peer {
@@ -40,8 +73,9 @@ func TestSessions(t *testing.T) {
 		etcdctl, err = exec.LookPath("etcdctl") // this test binary
 		require.NoError(t, err)
 	}
+	ca := tlstest.NewCA(t, t.TempDir(), "ca")
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 ss.dir,
 		UpdateScripts:       os.Getenv("PETCD_UPDATE") != "",
 		RequireExplicitExec: true,
 		Condition: func(cond string) (bool, error) {
@@ -49,17 +83,22 @@ func TestSessions(t *testing.T) {
 			case "peer": // etcd's own etcdctl is tested
 				return peer, nil
 			case "petcd": // petcd serves
-				out, err := exec.Command(server, "--version").Output()
+				out, err := exec.Command(ss.server, "--version").Output()
 				return strings.Contains(string(out), "petcd"), err
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Setup: func(env *testscript.Env) error {
-			env.Values[sessionKey{}] = newSession(etcdctl, env.WorkDir)
+			env.Values[sessionKey{}] = newSession(etcdctl, env.WorkDir, ss.api)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": func(ts *testscript.TestScript, _ bool, args []string) { startServer(ts, server, args) },
+			"server": func(ts *testscript.TestScript, _ bool, args []string) {
+				startServer(ts, process.Config{Binary: ss.server}, args)
+			},
+			"secureserver": func(ts *testscript.TestScript, _ bool, args []string) {
+				startServer(ts, ss.secure(ca, sessionOf(ts)), args)
+			},
 			"replay": replay,
 		},
 	})
@@ -77,30 +116,38 @@ func serverBinary(t *testing.T) string {
 	return found.Etcd
 }
 
-// startServer is the script command `server [members] [flags...]`. The session
-// finds the members in $CLIENT0 (host and port), $PEER0 (URL), $MEMBER0 (id in
+// secure is a cluster whose client port speaks TLS and demands certificates.
+// The session finds a CA and a client's certificate and key in $CA, $CERT and
+// $KEY; commands are not given them.
+func (ss sessions) secure(ca *tlstest.CA, s *session) process.Config {
+	pair := ca.Server("both")
+	s.files = map[string]string{"CA": ca.CertFile, "CERT": pair.CertFile, "KEY": pair.KeyFile}
+	return process.Config{Binary: ss.server, Flags: tlstest.ClientPortFlags(ca, pair, true), ClientTLS: ca.Config(pair)}
+}
+
+// startServer is the script commands `server [members] [flags...]` and
+// `secureserver`, for which cfg is more than a binary. The session finds the
+// members in $CLIENT0 (host and port), $PEER0 (URL), $MEMBER0 (id in
 // hexadecimal) and so on, the leader first, and the commands talk to all of
 // them.
-func startServer(ts *testscript.TestScript, binary string, args []string) {
-	members := 1
+func startServer(ts *testscript.TestScript, cfg process.Config, args []string) {
+	s := sessionOf(ts)
 	if len(args) > 0 {
 		var err error
-		members, err = strconv.Atoi(args[0])
+		cfg.Members, err = strconv.Atoi(args[0])
 		ts.Check(err)
-		args = args[1:]
+		cfg.Flags = append(cfg.Flags, args[1:]...)
+	}
+	if s.api == "2" {
+		cfg.Flags = append(cfg.Flags, "--enable-v2")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	s := sessionOf(ts)
 	for try := 0; ; try++ {
-		cluster, err := process.Start(ctx, process.Config{
-			Binary:  binary,
-			Members: members,
-			Root:    ts.MkAbs("cluster" + strconv.Itoa(try)),
-			Flags:   args,
-		})
+		cfg.Root = ts.MkAbs("cluster" + strconv.Itoa(try))
+		cluster, err := process.Start(ctx, cfg)
 		ts.Check(err)
-		err = s.learn(ctx, cluster)
+		err = s.learn(ctx, cluster, cfg.ClientTLS)
 		if err == nil {
 			ts.Defer(func() { _ = cluster.Close() }) // killed; nothing is left to lose
 			return
@@ -117,8 +164,8 @@ func startServer(ts *testscript.TestScript, binary string, args []string) {
 var errShortID = errors.New("an id with leading zeros")
 
 // learn gives the session the names of a cluster's parts.
-func (s *session) learn(ctx context.Context, cluster *process.Cluster) error {
-	cli, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), Logger: zap.NewNop()})
+func (s *session) learn(ctx context.Context, cluster *process.Cluster, secure *tls.Config) error {
+	cli, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), TLS: secure, Logger: zap.NewNop()})
 	if err != nil {
 		return err
 	}
@@ -137,11 +184,18 @@ func (s *session) learn(ctx context.Context, cluster *process.Cluster) error {
 	if err := names.id(list.Header.GetClusterId(), "cluster"); err != nil {
 		return err
 	}
-	s.vars = map[string]string{}
+	s.vars = maps.Clone(s.files)
+	if s.vars == nil {
+		s.vars = map[string]string{}
+	}
 	members, err := leaderFirst(ctx, cli, cluster)
 	if err != nil {
 		return err
 	}
+	for name, path := range s.files {
+		names.hosts = append(names.hosts, path, "$"+name)
+	}
+	var endpoints []string
 	for i, m := range members {
 		client, err := url.Parse(m.ClientURL)
 		if err != nil {
@@ -159,14 +213,23 @@ func (s *session) learn(ctx context.Context, cluster *process.Cluster) error {
 		names.host(peer.Host, fmt.Sprintf("PEE%02d", i))
 		n := strconv.Itoa(i)
 		s.vars["CLIENT"+n], s.vars["PEER"+n], s.vars["MEMBER"+n] = client.Host, m.PeerURL, strconv.FormatUint(id, 16)
-		if i == 0 {
-			s.env["ETCDCTL_ENDPOINTS"] = client.Host
-		} else {
-			s.env["ETCDCTL_ENDPOINTS"] += "," + client.Host
-		}
+		endpoints = append(endpoints, s.endpoint(client))
 	}
+	s.env["ETCDCTL_ENDPOINTS"] = strings.Join(endpoints, ",")
 	s.names = names
+	if s.api == "2" {
+		return s.learnTree(ctx, members)
+	}
 	return nil
+}
+
+// endpoint is how etcdctl is told of a client URL: in API 2, not without its
+// scheme.
+func (s *session) endpoint(client *url.URL) string {
+	if s.api == "2" {
+		return client.String()
+	}
+	return client.Host
 }
 
 func leaderFirst(ctx context.Context, cli *clientv3.Client, cluster *process.Cluster) ([]*process.Member, error) {

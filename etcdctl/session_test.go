@@ -19,6 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/petcd/petcd/server/process"
 )
 
 // A session is a text like a terminal's. A line that begins with "$ " is run,
@@ -37,17 +39,22 @@ import (
 //	etcdctl … &               runs beside the next commands, its input left open
 //	etcdctl … | a.Message     shows the output as the message it encodes
 //	etcdctl … | sort          shows the output's lines sorted
+//	etcdctl … | head          shows the output's first line
 //	until REGEXP              waits until the one beside has printed it
 //	send LINE                 writes a line to the one beside
 //	interrupt                 interrupts the one beside; shows what it printed
 //	join                      waits for the end of the one beside; shows the same
 //	capture NAME REGEXP       sets $NAME to the group in the last output
+//	watched N                 waits until N watches of API 2 are open
 type session struct {
 	etcdctl string // the binary
+	api     string // ETCDCTL_API of a command that does not say
 	dir     string
 	env     map[string]string
+	files   map[string]string // variables that name files, made before the server is
 	vars    map[string]string
 	names   *names
+	tree    *process.Member // whom to ask about API 2's tree
 
 	last   string // the last command's output, unchanged
 	beside *beside
@@ -58,10 +65,10 @@ type sessionKey struct{}
 
 func sessionOf(ts *testscript.TestScript) *session { return ts.Value(sessionKey{}).(*session) }
 
-func newSession(etcdctl, dir string) *session {
+func newSession(etcdctl, dir, api string) *session {
 	return &session{
-		etcdctl: etcdctl, dir: dir, names: newNames(), vars: map[string]string{},
-		env: map[string]string{"ETCDCTL_API": "3", "HOME": dir, "PATH": os.Getenv("PATH")},
+		etcdctl: etcdctl, api: api, dir: dir, names: newNames(), vars: map[string]string{},
+		env: map[string]string{"ETCDCTL_API": api, "HOME": dir, "PATH": os.Getenv("PATH")},
 	}
 }
 
@@ -121,6 +128,8 @@ func (s *session) run(line, input string) (string, error) {
 		return s.ended(nil)
 	case "capture":
 		return "", s.capture(rest)
+	case "watched":
+		return "", s.watched(rest)
 	}
 	words, err := split(os.Expand(line, func(name string) string {
 		if name == "$" {
@@ -241,6 +250,8 @@ func (s *session) show(b *beside, message string) (string, error) {
 			return strings.Compare(s.names.stable(a), s.names.stable(b))
 		})
 		printed = strings.Join(lines, "")
+	case message == "head":
+		printed, _, _ = strings.Cut(printed, "\n")
 	case message != "" && b.failed == nil:
 		var err error
 		if printed, err = decoded(message, printed); err != nil {

@@ -9,8 +9,9 @@
 //
 // Read [Run] first, then root.go for the list of commands. A command is a
 // method that returns a cli.Command and has a file of its own. The parser is
-// the one that etcdctl 3.4 has, in the same release, because scripts rely on
-// its ways: flags may follow the arguments, and one dash is as good as two.
+// the one that etcdctl 3.4 has, because scripts rely on its ways: one dash is as
+// good as two, and a wrong call shows the command's help. What it does not do
+// reliably, arguments.go does before: flags may stand anywhere.
 //
 // Invariants:
 //
@@ -29,6 +30,12 @@
 //     the connection's error and exit code.
 //   - An endpoint without a scheme (host:port) is taken to be http. etcdctl
 //     refuses it, or fails to connect to it.
+//   - `set key --ttl 5 value` and `watch -f key -r` mean what they seem to. An
+//     unknown flag after the arguments is refused; Debian's build of etcdctl
+//     ignores it, and upstream's takes value and key for each other.
+//   - `exec-watch key -- command` watches the key. Debian's build takes the last
+//     word for the key.
+//   - A check of cluster-health that gets no answer ends after ten seconds.
 //   - A call that API 3 alone knows is refused with the way to switch, in place
 //     of the list of flags; see package main.
 //

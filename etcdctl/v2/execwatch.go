@@ -24,10 +24,10 @@ func (c *ctl) execWatchCommand() cli.Command {
 }
 
 func (c *ctl) execWatch(call *cli.Context) error {
-	key, command := watchedCommand(call.Args())
-	if len(command) == 0 {
+	if call.NArg() < 2 {
 		return badArgs("key and command to exec required")
 	}
+	key, command := call.Args().First(), call.Args().Tail()
 	return c.eachChange(call, key, func(change *client.Response) (more bool, err error) {
 		if change.Node.Dir {
 			fmt.Fprintf(c.Stderr, "Ignored dir %s change\n", change.Node.Key)
@@ -42,18 +42,6 @@ func (c *ctl) execWatch(call *cli.Context) error {
 		go func() { _ = cmd.Wait() }() // how it ends is its own affair
 		return true, nil
 	})
-}
-
-// watchedCommand takes the arguments apart: the key, perhaps "--", the command.
-func watchedCommand(args []string) (key string, command []string) {
-	if len(args) < 2 {
-		return "", nil
-	}
-	key, command = args[0], args[1:]
-	if command[0] == "--" {
-		command = command[1:]
-	}
-	return key, command
 }
 
 // changeVariables tell the command what happened.

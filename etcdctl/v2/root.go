@@ -43,8 +43,21 @@ func (c *ctl) app() *cli.App {
 		c.watchCommand(),
 		c.execWatchCommand(),
 		c.memberCommand(),
+		c.userCommand(),
+		c.roleCommand(),
+		c.authCommand(),
 	}
+	keepOrder(app.Commands)
 	return app
+}
+
+// keepOrder tells the parser to leave the arguments as they are: arrange has put
+// them in order.
+func keepOrder(commands []cli.Command) {
+	for i := range commands {
+		commands[i].SkipArgReorder = true
+		keepOrder(commands[i].Subcommands)
+	}
 }
 
 // switchHelp ends the list of commands.

@@ -13,12 +13,17 @@ import (
 // Run runs one command and returns the process's exit code.
 func Run(p host.Process) int {
 	c := &ctl{Process: p}
-	err := c.app().Run(append([]string{name}, p.Args...))
+	err := parse(c.app(), p.Args)
 	if err == nil && c.unknown != "" {
 		err = &exit{code: exitBadAuth, err: errors.New("No help topic for '" + c.unknown + "'")}
 	}
 	report(p.Stderr, err)
 	return exitCode(err)
+}
+
+// parse gives the arguments to the parser, which runs the command.
+func parse(app *cli.App, args []string) error {
+	return app.Run(append([]string{name}, arrange(app, args)...))
 }
 
 // Check tells why API 2 cannot understand a call: an unknown command or flag, or
@@ -28,7 +33,7 @@ func Check(args []string) error {
 	app := c.app()
 	app.Before = nil
 	parseOnly(app.Commands)
-	if err := app.Run(append([]string{name}, args...)); err != nil {
+	if err := parse(app, args); err != nil {
 		return err
 	}
 	if c.unknown != "" {
