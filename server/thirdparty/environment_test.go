@@ -15,8 +15,12 @@ import (
 	"github.com/petcd/petcd/server/process"
 )
 
-// healthTimeout bounds the start of a cluster.
-const healthTimeout = 60 * time.Second
+const (
+	// healthTimeout bounds the start of a cluster.
+	healthTimeout = 60 * time.Second
+	// cleanupTime is kept free at the end of a run.
+	cleanupTime = 45 * time.Second
+)
 
 // target is a server that the clients are run against.
 type target struct {
@@ -102,10 +106,13 @@ func leader(t *testing.T, c *process.Cluster) *process.Member {
 	return found
 }
 
-// until polls a condition.
+// until polls a condition. It gives up before go test does, which would end this process without its cleanups and leave PostgreSQL running.
 func until(t *testing.T, limit time.Duration, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
+	if all, ok := t.Deadline(); ok && deadline.After(all.Add(-cleanupTime)) {
+		deadline = all.Add(-cleanupTime)
+	}
 	for !cond() {
 		require.True(t, time.Now().Before(deadline), "no %s within %v", what, limit)
 		time.Sleep(100 * time.Millisecond)

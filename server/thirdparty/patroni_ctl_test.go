@@ -13,7 +13,7 @@ import (
 )
 
 // ctlTimeout bounds one call of patronictl.
-const ctlTimeout = 60 * time.Second
+const ctlTimeout = 30 * time.Second
 
 // listed is a line of `patronictl list`.
 type listed struct {

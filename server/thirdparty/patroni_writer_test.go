@@ -78,14 +78,14 @@ func (w *writer) session(ctx context.Context, row int) int {
 			w.mu.Lock()
 			w.broken++
 			w.mu.Unlock()
-			pause(ctx)
+			pause(ctx, 250*time.Millisecond)
 			return row + 1
 		}
 		w.mu.Lock()
 		w.acked = append(w.acked, row)
 		w.gap, w.last = max(w.gap, time.Since(w.last)), time.Now()
 		w.mu.Unlock()
-		pause(ctx)
+		pause(ctx, 20*time.Millisecond)
 	}
 	return row
 }
@@ -101,10 +101,10 @@ func insert(in io.Writer, answers *bufio.Scanner, row int, cancel context.Cancel
 }
 
 // pause leaves the machine to others: the load is to be steady, not high.
-func pause(ctx context.Context) {
+func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(20 * time.Millisecond):
+	case <-time.After(d):
 	}
 }
 
