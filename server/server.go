@@ -155,6 +155,10 @@ func (s *Server) makeServices(o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	v2, err := s.apiV2(o.Registry)
+	if err != nil {
+		return err
+	}
 	var expensive http.Handler
 	if s.cfg.EnablePprof {
 		expensive = s.recorder
@@ -163,7 +167,7 @@ func (s *Server) makeServices(o Options) (err error) {
 		Member: httpapi.ReplicaMember{Replica: s.replica}, Logger: s.logger,
 		Gatherer: o.Registry, Registerer: o.Registry,
 		RequestTimeout: s.cfg.RequestTimeout(), EnablePprof: s.cfg.EnablePprof, Expensive: expensive, FeatureGates: s.cfg.FeatureGates,
-		Gateway: gateway, CORS: s.cfg.CORS, HostWhitelist: s.cfg.HostWhitelist,
+		Gateway: gateway, V2: v2, CORS: s.cfg.CORS, HostWhitelist: s.cfg.HostWhitelist,
 		CertificateUser: func() bool { return s.cfg.ClientTLS.ClientCertAuth && s.replica.Auth().Enabled() },
 	})
 	return err

@@ -37,8 +37,7 @@ type Tree interface {
 	Get(path string, recursive bool, now time.Time) (*v2store.Event, error)
 	// Watch sees changes from index since on, 0 standing for the next.
 	Watch(path string, recursive, stream bool, since uint64) (Watcher, error)
-	// Stats are its counters, as they are shown.
-	Stats() any
+	Stats() v2store.Stats
 }
 
 // Watcher is a place in the tree's history.
