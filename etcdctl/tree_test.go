@@ -26,6 +26,7 @@ var treeIndexes = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)^((?:Created-|Modified-)?Index: )([0-9]+)$`),
 	regexp.MustCompile(`("(?:createdIndex|modifiedIndex)":)([0-9]+)`),
 	regexp.MustCompile(`(\) \[)([0-9]+)\]`),
+	regexp.MustCompile(`(\[)([0-9]+) != `),
 	regexp.MustCompile(`( != )([0-9]+)\]`),
 	regexp.MustCompile(`(index=)([0-9]+)`),
 	regexp.MustCompile(`(/)(0{8}[0-9]{12})\b`),
