@@ -99,10 +99,11 @@ func (h *Handler) encode(w http.ResponseWriter, v any) bool {
 	return err == nil
 }
 
-// trimmed is a copy of an event as clients see it.
+// trimmed is a copy of an event as clients see it: they are not told that it is a refresh.
 func trimmed(e *v2store.Event) *v2store.Event {
 	c := *e
-	c.Node, c.PrevNode = trimmedNode(e.Node), trimmedNode(e.PrevNode)
+	c.Refresh = false
+	c.Node, c.PrevNode, c.Refresh = trimmedNode(e.Node), trimmedNode(e.PrevNode), false // etcd never shows it
 	return &c
 }
 

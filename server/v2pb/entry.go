@@ -6,7 +6,6 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // entryField is the number under which etcd's InternalRaftRequest carried an
@@ -19,7 +18,7 @@ var ErrMalformed = errors.New("v2pb: malformed API 2 request in a log entry")
 
 // Entry returns the entry with a request in it. header may be nil.
 func Entry(header *pb.RequestHeader, r *Request) (*pb.InternalRaftRequest, error) {
-	data, err := proto.Marshal(r)
+	data, err := marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("v2pb: %w", err)
 	}
@@ -46,8 +45,8 @@ func FromEntry(entry *pb.InternalRaftRequest) (*Request, error) {
 			continue
 		}
 		data, _ := protowire.ConsumeBytes(value)
-		r := &Request{}
-		if err := proto.Unmarshal(data, r); err != nil {
+		r, err := unmarshal(data)
+		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		return r, nil

@@ -25,6 +25,17 @@ func TestEntryKeepsTheRequest(t *testing.T) {
 	require.True(t, proto.Equal(want, got), "%v", got)
 }
 
+// TestTextsMayBeAnyBytes: API 2 does not ask keys and values to be UTF-8.
+func TestTextsMayBeAnyBytes(t *testing.T) {
+	want := &v2pb.Request{Method: "PUT", Path: "/1/\xff", Val: "a\xc3", PrevValue: "\x80", Time: 1}
+	entry, err := v2pb.Entry(nil, want)
+	require.NoError(t, err)
+	got, err := v2pb.FromEntry(entry)
+	require.NoError(t, err)
+	require.Equal(t, []string{want.Path, want.Val, want.PrevValue}, []string{got.Path, got.Val, got.PrevValue})
+	require.EqualValues(t, 1, got.Time)
+}
+
 func TestOtherEntriesHaveNoRequest(t *testing.T) {
 	got, err := v2pb.FromEntry(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k")}})
 	require.NoError(t, err)
