@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/petcd/petcd/server/password"
 	"github.com/petcd/petcd/server/v2auth"
 	"github.com/petcd/petcd/server/v2http"
 )
@@ -17,7 +16,7 @@ func (s *Server) apiV2(registerer prometheus.Registerer) (http.Handler, error) {
 	}
 	users := v2auth.New(v2auth.Config{
 		State: s.replica.Store(), Log: s.replica, Logger: s.logger,
-		Passwords:      password.NewChecker(int(s.cfg.BcryptCost), s.logger),
+		Passwords:      s.replica.Auth().Passwords(),
 		ClientCertAuth: s.cfg.ClientTLS.ClientCertAuth,
 	})
 	return v2http.New(v2http.Options{
