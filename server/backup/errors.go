@@ -13,6 +13,10 @@ var (
 	ErrSameFile = errors.New("a snapshot cannot be converted in place")
 	// ErrBump says that the flags on the revision don't fit together.
 	ErrBump = errors.New("--mark-compacted required if --revision-bump > 0")
+	// ErrInUse says that a server has a data directory of etcd open.
+	ErrInUse = errors.New("in use by a running etcd")
+	// ErrBehind says that the database in a data directory of etcd lacks what its log holds.
+	ErrBehind = errors.New("the database is behind the log")
 	// ErrOfEtcd says that a data directory was written by etcd, where one of petcd is needed.
 	ErrOfEtcd = errors.New("a data directory of etcd: use etcd's own etcdctl for a copy of it, or \"etcdutl snapshot restore\" for one that petcd serves")
 )

@@ -21,6 +21,7 @@ type RestoreFlags struct {
 	skipHashCheck   bool
 	bump            uint64
 	markCompacted   bool
+	etcdWALDir      string
 }
 
 // Register adds the flags to a command's.
@@ -33,6 +34,7 @@ func (f *RestoreFlags) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.peerURLs, "initial-advertise-peer-urls", "http://localhost:2380", "peer URLs of this member")
 	fs.StringVar(&f.name, "name", "default", "name of this member")
 	fs.BoolVar(&f.skipHashCheck, "skip-hash-check", false, "take a database of etcd without a checksum, as one copied from a data directory, or with a wrong one")
+	fs.StringVar(&f.etcdWALDir, "etcd-wal-dir", "", "the --wal-dir of the member of etcd whose data directory is restored, if it had one")
 	fs.Uint64("initial-memory-map-size", 0, "accepted for etcd's sake; nothing is mapped here")
 	fs.Uint64Var(&f.bump, "bump-revision", DefaultBump, "how much to raise the revision, so that clients notice the restore; 0: not at all, with --mark-compacted=false")
 	fs.BoolVar(&f.markCompacted, "mark-compacted", true, "compact all before the raised revision; goes with --bump-revision")
@@ -41,7 +43,7 @@ func (f *RestoreFlags) Register(fs *pflag.FlagSet) {
 // Config is what the flags ask to be done with a snapshot. Of the two flags on the revision one alone decides for both.
 func (f *RestoreFlags) Config(path string, log *slog.Logger, meter *Meter) RestoreConfig {
 	c := RestoreConfig{
-		Path: path, Name: f.name, DataDir: f.dataDir, WALDir: f.walDir,
+		Path: path, EtcdWALDir: f.etcdWALDir, Name: f.name, DataDir: f.dataDir, WALDir: f.walDir,
 		InitialCluster: f.cluster, Token: f.token, PeerURLs: strings.Split(f.peerURLs, ","),
 		SkipHashCheck: f.skipHashCheck, BumpRevision: f.bump, MarkCompacted: f.markCompacted,
 		Logger: log, Meter: meter,

@@ -3,8 +3,10 @@ package backup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
+	"os"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
@@ -16,7 +18,8 @@ import (
 // RestoreConfig says what to restore, and for which member of which cluster. The cluster's strings are as on the command
 // line.
 type RestoreConfig struct {
-	Path            string // the snapshot
+	Path            string // the snapshot, or a data directory of etcd
+	EtcdWALDir      string // of that data directory; empty: in it
 	Name            string
 	DataDir, WALDir string // an empty WALDir: in DataDir
 	InitialCluster  string
@@ -42,7 +45,7 @@ func Restore(ctx context.Context, c RestoreConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := openSource(c.Path, c.Meter)
+	s, err := c.open()
 	if err != nil {
 		return err
 	}
@@ -64,6 +67,14 @@ func Restore(ctx context.Context, c RestoreConfig) (err error) {
 	return nil
 }
 
+// open opens what is to be restored.
+func (c *RestoreConfig) open() (*source, error) {
+	if info, err := os.Stat(c.Path); err == nil && info.IsDir() {
+		return openEtcd(c.Path, c.EtcdWALDir, c.Meter)
+	}
+	return openSource(c.Path, c.Meter)
+}
+
 // cluster reads and checks who the members will be.
 func (c *RestoreConfig) cluster(ctx context.Context) (types.URLsMap, error) {
 	urls, err := types.NewURLs(c.PeerURLs)
@@ -83,6 +94,11 @@ func (c *RestoreConfig) edit(s *source, e *storage.Edit) error {
 	if s.db != nil {
 		if err := importRecords(s.db, e); err != nil {
 			return err
+		}
+	}
+	if s.etcd != nil {
+		if err := importTree(s.etcd, e.V2()); err != nil {
+			return fmt.Errorf("%s: %w", c.Path, err)
 		}
 	}
 	if c.BumpRevision == 0 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/petcd/petcd/server/etcddir"
 	"github.com/petcd/petcd/storage"
 	"github.com/petcd/petcd/storage/etcddb"
 	"github.com/petcd/petcd/storage/snapshot"
@@ -17,7 +18,8 @@ type source struct {
 	file  *os.File
 	size  int64
 	meter *Meter
-	db    *etcddb.File // nil: it is petcd's archive
+	db    *etcddb.File      // nil: it is petcd's archive
+	etcd  *etcddir.Contents // of the data directory that db is in; nil: db is a file of its own
 }
 
 // openSource opens a snapshot; what is read of it shows on meter, which may be nil.
@@ -64,9 +66,10 @@ func (s *source) archive() io.Reader {
 	return s.meter.reader(io.NewSectionReader(s.file, 0, s.size))
 }
 
-// verify checks the sum that ends etcd's database. An archive is verified as it is read.
+// verify checks the sum that ends etcd's database. An archive is verified as it is read; the database in a data directory has
+// no sum.
 func (s *source) verify(skipHashCheck bool) error {
-	if s.db == nil || skipHashCheck {
+	if s.db == nil || s.etcd != nil || skipHashCheck {
 		return nil
 	}
 	s.meter.start(2 * s.size) // it is read once for the sum, and then for what is in it
