@@ -20,6 +20,7 @@ SEED        ?= 0
 KILLS       ?= 1000
 FAULTS      ?= 300
 DIFF_OPS    ?= 100000
+DIFF_V2_OPS ?= 50000
 FUZZTIME    ?= 20000x
 BENCH_PAIRS ?= 5
 
@@ -88,8 +89,8 @@ faults: build ## Fault campaign: FAULTS kills, pauses and partitions under load,
 	@PETCD_FAULTS=$(FAULTS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestLinearizability' ./server/robustness
 
 .PHONY: diff
-diff: build peers ## Differential campaign: DIFF_OPS random operations to petcd and to the real etcd.
-	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'TestDifferential$$' ./server/conformance
+diff: build peers ## Differential campaign: DIFF_OPS random operations, and DIFF_V2_OPS of API 2, to petcd and to the real etcd.
+	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_V2_DIFF_OPS=$(DIFF_V2_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'Test(V2)?Differential$$' ./server/conformance
 
 .PHONY: bench
 bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/bench.json and a table.
