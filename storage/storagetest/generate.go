@@ -19,7 +19,7 @@ var leaseIDs = []int64{1, 2, 7, 1 << 40, -3}
 // each other in it, zero bytes included.
 func RandomEntry(s Source) Entry {
 	if s.IntN(3) == 0 {
-		return randomV2(s)
+		return RandomV2Entry(s)
 	}
 	switch n := s.IntN(20); {
 	case n < 9:

@@ -33,8 +33,8 @@ func (e V2Expire) toBatch(b *storage.Batch) any { return answerOf(b.V2().Expire(
 // v2Epoch is about when random entries are of.
 var v2Epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// randomV2 draws an entry of the v2 tree.
-func randomV2(s Source) Entry {
+// RandomV2Entry draws an entry of the v2 tree.
+func RandomV2Entry(s Source) Entry {
 	now := v2Epoch.Add(time.Duration(s.IntN(3000)) * 100 * time.Millisecond).UnixNano()
 	if s.IntN(12) == 0 {
 		return V2Expire{Now: now, Max: 1 + s.IntN(6)}
