@@ -78,7 +78,7 @@ mixin: build ## Has a real Prometheus evaluate the alerts of etcd's mixin on clu
 .PHONY: clients
 clients: build peers ## Runs clients of others (python3-etcd, node-etcd, Patroni, …) against petcd; installs them, as root.
 	@server/thirdparty/fetch $(BIN)/clients
-	@PETCD_THIRDPARTY=$(CLIENTS) PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 5m -parallel 12 ./server/thirdparty
+	@PETCD_THIRDPARTY=$(CLIENTS) PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 5m -parallel 4 ./server/thirdparty
 
 .PHONY: kill
 kill: build ## Crash campaign: KILLS random kill -9 on a real three-member cluster under load.

@@ -41,6 +41,7 @@ func prepare(t *testing.T) environment {
 	if os.Getenv("PETCD_THIRDPARTY") == "" {
 		t.Skip("third-party clients take minutes and their packages; make clients runs them")
 	}
+	t.Parallel() // they wait most of the time
 	root, err := process.RepositoryRoot()
 	require.NoError(t, err)
 	env := environment{npm: filepath.Join(root, "bin", "clients", "npm", "node_modules")}
