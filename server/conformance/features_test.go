@@ -60,9 +60,12 @@ const (
 	lostLock      feature = "a lock is refused to who waited for it and lost its lease (3.5)"
 )
 
-// lacking names what a release of etcd lacks. petcd and etcd 3.7.3 lack
-// nothing.
+// apiV2 is in the releases that the cases of API 2 run on.
+const apiV2 feature = "API 2 (up to 3.5)"
+
+// lacking names what a release of etcd lacks. petcd lacks nothing.
 var lacking = map[string]map[feature]bool{
+	process.Etcd373: {apiV2: true},
 	process.Etcd34: {
 		rangeStream: true, moreStatusFields: true, hashRevision: true, snapshotVersion: true,
 		livezReadyz: true, versionStorage: true, negativeWatchFrom: true,

@@ -1,0 +1,72 @@
+package conformance
+
+import (
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// v2Flags start a server with API 2, which the real one leaves out by default.
+var v2Flags = []string{"--enable-v2"}
+
+// v2Families are the cases of API 2. Those of scripts are in testdata/v2, a file for each family.
+var v2Families = []family{
+	{name: "get", cases: v2Script},
+	{name: "set", cases: v2Script},
+	{name: "create", cases: v2Script},
+	{name: "inorder", cases: v2Script},
+	{name: "update", cases: v2Script},
+	{name: "cas", cases: v2Script},
+	{name: "cad", cases: v2Script},
+	{name: "delete", cases: v2Script},
+	{name: "directory", cases: v2Script},
+	{name: "hidden", cases: v2Script},
+	{name: "ttl", cases: v2Script},
+	{name: "refresh", cases: v2Script},
+	{name: "watch", cases: v2Script},
+	{name: "stream", cases: v2Script},
+	{name: "history", cases: v2Script},
+	{name: "parameters", cases: v2Script},
+	{name: "methods", cases: v2Script},
+	{name: "paths", cases: v2Script},
+}
+
+// TestConformanceV2 runs the families of API 2 on every target that has it.
+func TestConformanceV2(t *testing.T) {
+	for _, tg := range targets(t) {
+		if !tg.has(apiV2) {
+			continue
+		}
+		t.Run(tg.name, func(t *testing.T) {
+			var count atomic.Int64
+			shared := startServer(t, tg, 1, v2Flags...)
+			shared.firstKey(t)
+			t.Run("v2", func(t *testing.T) {
+				for _, f := range slices.Concat(v2Families, v2AuthFamilies) {
+					t.Run(f.name, func(t *testing.T) {
+						t.Parallel()
+						srv := shared
+						if f.own {
+							srv = startServer(t, tg, max(1, f.members), append(f.flags, v2Flags...)...)
+							srv.firstKey(t)
+						}
+						f.cases(&suite{t: t, srv: srv, family: f, count: &count})
+					})
+				}
+			})
+			t.Logf("%s: %d cases of API 2", tg.name, count.Load())
+		})
+	}
+}
+
+// firstKey makes a change, so that the tree's index is not 0: etcd's tree begins with what the cluster wrote about itself.
+func (s *server) firstKey(t *testing.T) {
+	t.Helper()
+	resp, err := v2Client.PostForm(s.cluster.Member(0).ClientURL+"/v2/keys/first", nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, resp.StatusCode)
+	require.NoError(t, resp.Body.Close())
+}
