@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/petcd/petcd/etcdctl/host"
 	v2 "github.com/petcd/petcd/etcdctl/v2"
@@ -37,8 +36,8 @@ func run(p host.Process) int {
 		fmt.Fprintf(p.Stderr, "Error: ETCDCTL_API=%s: unknown API version; allowed are 2 (the default) and 3\n", value)
 		return exitUsage
 	}
-	if forShell(p.Args) {
-		return v3.Run(p)
+	if len(p.Args) > 0 && p.Args[0] == "completion" {
+		return v3.Run(p) // the script, which asks etcdctl for what the API in force has
 	}
 	if err := inForce.check(p.Args); err != nil && other.check(p.Args) == nil {
 		fmt.Fprintf(p.Stderr, "Error: %s. %s.\nAPI %s knows this call: set ETCDCTL_API=%s.\n",
@@ -46,12 +45,6 @@ func run(p host.Process) int {
 		return exitUsage
 	}
 	return inForce.run(p)
-}
-
-// forShell tells whether a shell asks for its completion, which is the same
-// whatever API its commands will use.
-func forShell(args []string) bool {
-	return len(args) > 0 && (args[0] == "completion" || strings.HasPrefix(args[0], "__complete"))
 }
 
 // inForceBecause says which API is in force, and why.

@@ -51,9 +51,7 @@ func arrangeWords(command *cli.Command, args []string) []string {
 			words = append(words, args[1:]...)
 			break
 		}
-		known := findFlag(command.Flags, word) != nil
-		value := len(words) > 0 && len(words) < len(places) // the first is a key or a name
-		if !isFlag(word) || !known && value {
+		if !isFlag(word) || findFlag(command.Flags, word) == nil && takesDashes(places, len(words)) {
 			words = append(words, word)
 			args = args[1:]
 			continue
@@ -66,6 +64,15 @@ func arrangeWords(command *cli.Command, args []string) []string {
 		args = args[n:]
 	}
 	return append(append(flags, "--"), words...)
+}
+
+// takesDashes tells whether the word at place i may begin with a dash: a value,
+// or an argument of another program.
+func takesDashes(places []string, i int) bool {
+	if i < len(places) && places[i] == "<value>" {
+		return true
+	}
+	return i > 0 && len(places) > 0 && strings.HasSuffix(places[len(places)-1], "...]")
 }
 
 // isFlag tells whether a word looks like a flag. A dash alone does not.

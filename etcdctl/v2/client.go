@@ -119,17 +119,20 @@ func (c *ctl) transport() (*http.Transport, error) {
 	return transport.NewTransport(info, timeout)
 }
 
-// credentials are the user's name and password, which is asked for if it is not
-// given with the name.
+// credentials are the user's name and password, which is asked for, once, if it
+// is not given with the name.
 func (c *ctl) credentials() (username, password string, err error) {
 	if c.flags.username == "" {
 		return "", "", nil
 	}
 	username, password, given := strings.Cut(c.flags.username, ":")
 	if !given {
-		password, err = c.askPassword("Password: ")
+		if password, err = c.askPassword("Password: "); err != nil {
+			return "", "", err
+		}
+		c.flags.username += ":" + password
 	}
-	return username, password, err
+	return username, password, nil
 }
 
 // context lasts as long as the command may take.

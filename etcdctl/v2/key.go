@@ -26,6 +26,9 @@ func (c *ctl) keyAndValue(call *cli.Context) (key, value string, err error) {
 	if call.NArg() > 1 {
 		return key, call.Args().Get(1), nil
 	}
+	if _, _, err := c.credentials(); err != nil { // a password comes before the value
+		return "", "", plain(err)
+	}
 	input, err := io.ReadAll(c.Stdin)
 	if err != nil || len(input) == 0 {
 		return "", "", badArgs("value required")

@@ -13,6 +13,9 @@ import (
 // Run runs one command and returns the process's exit code.
 func Run(p host.Process) int {
 	c := &ctl{Process: p}
+	if c.complete() {
+		return exitOK
+	}
 	err := parse(c.app(), p.Args)
 	if err == nil && c.unknown != "" {
 		err = &exit{code: exitBadAuth, err: errors.New("No help topic for '" + c.unknown + "'")}

@@ -14,7 +14,7 @@ func (c *ctl) setCommand() cli.Command {
 		ArgsUsage: "<key> <value>",
 		Description: `Sets the value of a key, read from standard input if it is not given.
 
-   A value that begins with '-' needs '--' before the key:
+   A value that looks like one of these flags needs '--' before the key:
 
    $ set -- <key> <value>`,
 		Flags: []cli.Flag{

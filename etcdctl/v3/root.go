@@ -62,9 +62,19 @@ func hideFlags(root *cobra.Command) {
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		help(cmd, args)
+		if cmd == root {
+			fmt.Fprint(cmd.OutOrStdout(), switchHelp)
+		}
 		fmt.Fprintln(cmd.OutOrStdout(), `Use "etcdctl options" for a list of global command-line options (applies to all commands).`)
 	})
 }
+
+// switchHelp ends the list of commands.
+const switchHelp = `
+These are the commands of API 3, because ETCDCTL_API is 3. Those of API 2 (set, mk, ls, cluster-health ...) are there
+with ETCDCTL_API=2, or without the variable: ETCDCTL_API=2 etcdctl --help lists them.
+
+`
 
 // optionsCommand lists the global flags.
 func (c *ctl) optionsCommand() *cobra.Command {

@@ -22,6 +22,9 @@ func Check(args []string) error {
 		said, _, _ := strings.Cut(err.Error(), "\n") // without the guesses after it
 		return errors.New(said)
 	}
+	if cmd.Name() == "help" {
+		return Check(rest)
+	}
 	cmd.InitDefaultHelpFlag()
 	cmd.InitDefaultVersionFlag()
 	if err := cmd.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
