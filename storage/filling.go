@@ -33,3 +33,13 @@ func FromArchive(r io.Reader) Filling {
 		return nil
 	}
 }
+
+// FromNothing fills with what a new store holds.
+func FromNothing() Filling {
+	return func(parent, name string, o Options) error {
+		if err := createEmpty(o.FS.PathJoin(parent, name), o); err != nil {
+			return dropped(err, o.FS, parent, name)
+		}
+		return nil
+	}
+}

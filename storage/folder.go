@@ -62,7 +62,21 @@ func initialize(dir string, o Options) error {
 	if err := o.FS.RemoveAll(temp); err != nil {
 		return fmt.Errorf("storage: initialize: %w", err)
 	}
-	db, err := engine.Create(temp, o.engine())
+	if err := createEmpty(temp, o); err != nil {
+		return err
+	}
+	if err := o.FS.Rename(temp, o.FS.PathJoin(dir, firstEngine)); err != nil {
+		return fmt.Errorf("storage: initialize: %w", err)
+	}
+	if err := syncDir(o.FS, dir); err != nil {
+		return fmt.Errorf("storage: initialize: %w", err)
+	}
+	return writePointer(o.FS, dir, firstEngine)
+}
+
+// createEmpty makes the engine of a new store.
+func createEmpty(dir string, o Options) error {
+	db, err := engine.Create(dir, o.engine())
 	if err != nil {
 		return err
 	}
@@ -74,16 +88,7 @@ func initialize(dir string, o Options) error {
 	if err == nil {
 		err = db.Flush()
 	}
-	if err = errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	if err := o.FS.Rename(temp, o.FS.PathJoin(dir, firstEngine)); err != nil {
-		return fmt.Errorf("storage: initialize: %w", err)
-	}
-	if err := syncDir(o.FS, dir); err != nil {
-		return fmt.Errorf("storage: initialize: %w", err)
-	}
-	return writePointer(o.FS, dir, firstEngine)
+	return errors.Join(err, db.Close())
 }
 
 // adopt finishes an initialize that a crash cut off after its rename. An

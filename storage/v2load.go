@@ -19,3 +19,9 @@ func (s *Store) V2Walk(fn func(path string, n v2store.Stored) error) error {
 	defer st.release()
 	return st.v2.Walk(fn)
 }
+
+// V2Walk is v2store.Tree.Walk.
+func (s *Saved) V2Walk(fn func(path string, n v2store.Stored) error) error { return s.st.v2.Walk(fn) }
+
+// V2Index is the v2 tree's index.
+func (s *Saved) V2Index() uint64 { return s.st.v2.Index() }

@@ -4,7 +4,8 @@
 // Read [Run] first, then root.go for the tree of commands. A command has its file. What it does to files is package backup's
 // and the server's own packages'.
 //
-// It refuses to open a directory that a server has locked, and to talk to a server.
+// It refuses to open a directory that a server has locked, but to copy the v2 tree out of it, and to talk to a server, but for
+// `v2`, which moves keys of API 2 between clusters.
 //
 // Invariants:
 //

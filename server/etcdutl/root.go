@@ -24,6 +24,7 @@ func (u *utl) rootCommand() *cobra.Command {
 	flags.StringVarP(&u.flags.format, "write-out", "w", "simple", "output format: fields, json, protobuf, simple, table")
 	root.AddCommand(
 		u.snapshotCommand(), u.hashKVCommand(), u.defragCommand(), u.migrateCommand(), u.checkCommand(), u.recoverCommand(),
+		u.v2Command(),
 		u.completionCommand(), u.versionCommand())
 	return root
 }
