@@ -69,6 +69,7 @@ func canaries(t *testing.T, tg target) {
 	secrets["token by the gateway"] = login.Token
 	post(t, http.DefaultClient, url+"/v3/kv/range", `{"key":"YQ=="}`, map[string]string{"Authorization": login.Token})
 	post(t, http.DefaultClient, url+"/v3/kv/range", `{"key":"YQ=="}`, map[string]string{"Authorization": secret("by the gateway") + ".1"})
+	v2Canaries(t, url, secret)
 	for what, s := range secrets {
 		require.NotEmpty(t, s, what)
 	}
