@@ -310,7 +310,7 @@ func (g *v2Generator) learn(r v2Request, reply v2Reply) {
 	if ev.Node.Value != nil {
 		g.files[key] = v2File{value: *ev.Node.Value, index: ev.Node.ModifiedIndex}
 	}
-	if r.method == "POST" {
+	if r.method == "POST" && !strings.Contains(key, escapePath(v2NoText)) {
 		g.posts = append(g.posts, key)
 		if len(g.posts) > postsMax {
 			g.posts = g.posts[1:]

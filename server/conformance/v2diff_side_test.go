@@ -162,11 +162,13 @@ func (s *v2Side) headers(header http.Header, index int64) string {
 	return strings.Join(lines, "")
 }
 
+// v2NoText stands for bytes that are no text. They are written as an escape, and the character that the escape is of as itself:
+// decoded they would be the same, so the escape becomes a character that nothing else has.
+const v2NoText = "\ue000"
+
 // body renders an event or an error with indexes that count from the run's beginning; anything else as it is.
 func (s *v2Side) body(body []byte, unordered bool, reply *v2Reply) string {
-	// A byte that is no text is written as an escape, the character that stands for it as itself. Decoded they are the same,
-	// so the escape becomes a character that nothing else has.
-	body = bytes.ReplaceAll(body, []byte(`\ufffd`), []byte("\ue000"))
+	body = bytes.ReplaceAll(body, []byte(`\ufffd`), []byte(v2NoText))
 	var either struct {
 		v2Event
 		v2Error
