@@ -52,12 +52,12 @@ func TestV2WatchModel(t *testing.T) {
 				require.NoError(t, errors.Join(wantErr, err))
 				watches = append(watches, &v2Watch{got: got, want: want})
 			}
-			b := s.NewBatch()
+			var entries []storagetest.Entry
 			for range 1 + src.IntN(8) {
-				index++
-				storagetest.Apply(t, b, m, storagetest.RandomV2Entry(src))
+				entries = append(entries, storagetest.RandomV2Entry(src))
 			}
-			require.NoError(t, b.Commit(index, 1))
+			index += uint64(len(entries))
+			commit(t, s, m, index, entries)
 			for _, w := range watches {
 				if src.IntN(2) == 0 {
 					w.drain(t)
@@ -70,6 +70,22 @@ func TestV2WatchModel(t *testing.T) {
 		}
 		require.Zero(t, s.V2Stats().Watchers)
 	})
+}
+
+// commit applies entries in one batch to a store and a model. The batch ends also when they differ, or closing the store
+// would wait for it.
+func commit(t require.TestingT, s *storage.Store, m *storagetest.Model, index uint64, entries []storagetest.Entry) {
+	b, committed := s.NewBatch(), false
+	defer func() {
+		if !committed {
+			b.Close()
+		}
+	}()
+	for _, e := range entries {
+		storagetest.Apply(t, b, m, e)
+	}
+	committed = true
+	require.NoError(t, b.Commit(index, 1))
 }
 
 // TestV2WatchFallsOut shows the bound of the history: a watcher that was left

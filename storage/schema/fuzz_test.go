@@ -87,3 +87,44 @@ func accepted(t *testing.T, err error) bool {
 	}
 	return err == nil
 }
+
+// FuzzDecodeV2 is FuzzDecode for the tables of the v2 tree.
+func FuzzDecodeV2(f *testing.F) {
+	f.Add(schema.AppendV2NodeKey(nil, "/1/a"))
+	f.Add(schema.AppendV2ExpiryKey(nil, -5, "/1/a"))
+	f.Add(schema.AppendV2EventKey(nil, 7))
+	f.Add(schema.AppendV2Index(nil, 7))
+	f.Add(schema.AppendV2Node(nil, &schema.V2Node{Created: 1, Modified: 2, Expiration: 3, Value: "v"}))
+	f.Add(schema.AppendV2Node(nil, &schema.V2Node{Dir: true}))
+	f.Add(schema.AppendV2Event(nil, &schema.V2Event{
+		Action: 2, Refresh: true, Key: "/1/a",
+		Node: schema.V2EventNode{HasValue: true, Value: "v", Created: 1, Modified: 2, Expiration: 3, TTL: -4},
+		Prev: &schema.V2EventNode{Dir: true},
+	}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if path, err := schema.DecodeV2NodeKey(b); accepted(t, err) {
+			again, err := schema.DecodeV2NodeKey(schema.AppendV2NodeKey(nil, string(path)))
+			require.NoError(t, err)
+			require.Equal(t, path, again)
+		}
+		if at, path, err := schema.DecodeV2ExpiryKey(b); accepted(t, err) {
+			require.Equal(t, b, schema.AppendV2ExpiryKey(nil, at, string(path)))
+		}
+		if index, err := schema.DecodeV2EventKey(b); accepted(t, err) {
+			require.Equal(t, b, schema.AppendV2EventKey(nil, index))
+		}
+		if index, err := schema.DecodeV2Index(b); accepted(t, err) {
+			require.Equal(t, b, schema.AppendV2Index(nil, index))
+		}
+		if n, err := schema.DecodeV2Node(b); accepted(t, err) {
+			again, err := schema.DecodeV2Node(schema.AppendV2Node(nil, &n))
+			require.NoError(t, err)
+			require.Equal(t, n, again)
+		}
+		if e, err := schema.DecodeV2Event(b); accepted(t, err) {
+			again, err := schema.DecodeV2Event(schema.AppendV2Event(nil, &e))
+			require.NoError(t, err)
+			require.Equal(t, e, again)
+		}
+	})
+}
