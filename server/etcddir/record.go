@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -27,7 +28,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // record is one record of the log.
 type record struct {
 	kind uint64
-	crc  uint32
+	crc  uint64 // 32 bits, or the record is damaged
 	data []byte
 }
 
@@ -80,7 +81,7 @@ func (r *reader) next(b []byte, at int) (rec record, n int, err error) {
 	rec, err = decodeRecord(body[:size])
 	if err == nil && rec.kind != recordCRC {
 		sum := crc32.Update(r.crc, castagnoli, rec.data)
-		if sum != rec.crc {
+		if uint64(sum) != rec.crc {
 			err = fmt.Errorf("%w: checksum of a record", ErrCorrupt)
 		} else {
 			r.crc = sum
@@ -93,10 +94,10 @@ func (r *reader) next(b []byte, at int) (rec record, n int, err error) {
 		return rec, 0, err
 	}
 	if rec.kind == recordCRC {
-		if r.crc != 0 && rec.crc != r.crc {
+		if r.crc != 0 && rec.crc != uint64(r.crc) || rec.crc > math.MaxUint32 {
 			return rec, 0, fmt.Errorf("%w: checksum of the file before", ErrCorrupt)
 		}
-		r.crc = rec.crc
+		r.crc = uint32(rec.crc)
 	}
 	return rec, int(8 + size + padding), nil
 }
@@ -124,7 +125,7 @@ func decodeRecord(b []byte) (rec record, err error) {
 		case 1:
 			rec.kind = varint
 		case 2:
-			rec.crc = uint32(varint)
+			rec.crc = varint
 		case 3:
 			rec.data = bytes
 		}

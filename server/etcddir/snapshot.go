@@ -33,12 +33,12 @@ type Node struct {
 
 // decodeSnapshot reads a file of member/snap.
 func decodeSnapshot(b []byte) (*raftpb.Snapshot, error) {
-	var sum uint32
+	var sum uint64
 	var data []byte
 	err := fields(b, func(number protowire.Number, varint uint64, bytes []byte) {
 		switch number {
 		case 1:
-			sum = uint32(varint)
+			sum = varint
 		case 2:
 			data = bytes
 		}
@@ -46,7 +46,7 @@ func decodeSnapshot(b []byte) (*raftpb.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) == 0 || sum == 0 || crc32.Checksum(data, castagnoli) != sum {
+	if len(data) == 0 || sum == 0 || uint64(crc32.Checksum(data, castagnoli)) != sum {
 		return nil, fmt.Errorf("%w: checksum of a snapshot", ErrCorrupt)
 	}
 	snap := &raftpb.Snapshot{}
