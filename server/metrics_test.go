@@ -37,8 +37,6 @@ var notHere = []struct{ prefix, why string }{
 	{"etcd_debugging_snap_save_", "the log needs no snapshot file to be cut"},
 	{"etcd_snap_fsync_", "the log needs no snapshot file to be cut"},
 	{"etcd_snap_db_fsync_", "the files of a snapshot from the leader are synced as they come; etcd_snap_db_save_total_duration_seconds has it all"},
-	{"etcd_debugging_store_", "of the v2 store"},
-	{"etcd_http_", "of the v2 API's port"},
 	{"etcd_proxy_", "of the v2 proxy, which etcd gave up in 3.6"},
 	{"etcd_grpc_proxy_cache_", "of `etcd grpc-proxy`, which has no cache here"},
 	{"etcd_grpc_proxy_", "not a member's: `etcd grpc-proxy` exports it itself"},
