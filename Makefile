@@ -93,8 +93,9 @@ diff: build peers ## Differential campaign: DIFF_OPS random operations, and DIFF
 	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_V2_DIFF_OPS=$(DIFF_V2_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'Test(V2)?Differential$$' ./server/conformance
 
 .PHONY: bench
-bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/bench.json and a table.
+bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/bench.json, bin/bench-v2.json and tables.
 	@$(BIN)/bench compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench.json
+	@$(BIN)/bench v2-compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench-v2.json
 
 .PHONY: bigstore
 bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real etcd: start-up, memory, counts.

@@ -45,10 +45,15 @@ func TestEveryCaseMeasuresPetcd(t *testing.T) {
 		"txn mixed":    "txn --shape mixed",
 		"watch":        "watch-latency --streams 2 --watchers 3",
 		"lease":        "lease",
+		"v2 set":       "v2-set",
+		"v2 get":       "v2-get",
+		"v2 quorum":    "v2-get --quorum --members 3",
+		"v2 watch":     "v2-watch --watchers 6 --keys 1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, table := bench(t, append(strings.Fields(args), "--target", one, "--target", other,
-				"--conns", "2", "--clients", "4", "--ops", "400", "--keys", "1000", "--warmup", "0")...)
+			name, own, _ := strings.Cut(args, " ")
+			r, table := bench(t, append([]string{name, "--target", one, "--target", other,
+				"--conns", "2", "--clients", "4", "--ops", "400", "--keys", "1000", "--warmup", "0"}, strings.Fields(own)...)...)
 			require.Len(t, r.Cases, 1)
 			require.Len(t, r.Cases[0].Runs, 2)
 			for i, run := range r.Cases[0].Runs {

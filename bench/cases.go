@@ -12,13 +12,17 @@ import (
 
 // caseCommand makes a command that measures one benchmark with the flags' settings.
 func caseCommand(use, short, unit string, l load, more func(*cobra.Command), make func(workload.Data) workload.Workload) *cobra.Command {
-	s := defaultSettings()
+	return caseOf(defaultSettings(), nil, use, short, unit, l, more, make)
+}
+
+// caseOf is caseCommand with other settings to begin with, and flags for every server.
+func caseOf(s settings, flags []string, use, short, unit string, l load, more func(*cobra.Command), make func(workload.Data) workload.Workload) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.run(cmd, benchmark{name: cmd.Name(), unit: unit, members: s.members, load: l, workload: make})
+			return s.run(cmd, benchmark{name: cmd.Name(), unit: unit, members: s.members, load: l, workload: make, flags: flags})
 		},
 	}
 	s.register(cmd.Flags())
@@ -96,16 +100,20 @@ func newPut(d workload.Data) workload.Workload { return &workload.Put{Data: d} }
 
 // compareCommand measures the set of cases by which releases are judged.
 func compareCommand() *cobra.Command {
-	s := defaultSettings()
+	return setCommand("compare", "Measures the standard set of cases, 1 and 3 members", "put, range, txn, watch, lease", defaultSettings(), standard)
+}
+
+// setCommand makes a command that measures a set of cases.
+func setCommand(use, short, names string, s settings, set func(duration, warmup time.Duration) []benchmark) *cobra.Command {
 	duration, warmup := 10*time.Second, 2*time.Second
 	var only []string
 	cmd := &cobra.Command{
-		Use:   "compare",
-		Short: "Measures the standard set of cases, 1 and 3 members",
+		Use:   use,
+		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var chosen []benchmark
-			for _, b := range standard(duration, warmup) {
+			for _, b := range set(duration, warmup) {
 				if matches(b.name, only) {
 					chosen = append(chosen, b)
 				}
@@ -122,7 +130,7 @@ func compareCommand() *cobra.Command {
 	}
 	cmd.Flags().DurationVar(&duration, "duration", duration, "length of each turn")
 	cmd.Flags().DurationVar(&warmup, "warmup", warmup, "apply the load this long before measuring")
-	cmd.Flags().StringSliceVar(&only, "only", nil, "only cases whose name begins so (put, range, txn, watch, lease)")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "only cases whose name begins so ("+names+")")
 	return cmd
 }
 
@@ -149,20 +157,20 @@ func standard(duration, warmup time.Duration) []benchmark {
 		return func(d workload.Data) workload.Workload { return &workload.Txn{Data: d, Shape: shape} }
 	}
 	return []benchmark{
-		{"put", "put", 1, with(1, 1, true), newPut},
-		{"put", "put", 1, with(10, 100, true), newPut},
-		{"put", "put", 1, with(100, 1000, true), newPut},
-		{"put", "put", 3, with(1, 1, true), newPut},
-		{"put", "put", 3, with(100, 1000, true), newPut},
-		{"put", "put", 3, with(100, 1000, false), newPut},
-		{"range linearizable", "read", 1, with(100, 1000, true), linearizable},
-		{"range linearizable", "read", 3, with(100, 1000, false), linearizable},
-		{"range serializable", "read", 1, with(100, 1000, true), serializable},
-		{"txn of 8 puts", "transaction", 1, with(10, 100, true), txn(workload.EightPuts)},
-		{"txn mixed", "transaction", 1, with(100, 1000, true), txn(workload.Mixed)},
+		{"put", "put", 1, with(1, 1, true), newPut, nil},
+		{"put", "put", 1, with(10, 100, true), newPut, nil},
+		{"put", "put", 1, with(100, 1000, true), newPut, nil},
+		{"put", "put", 3, with(1, 1, true), newPut, nil},
+		{"put", "put", 3, with(100, 1000, true), newPut, nil},
+		{"put", "put", 3, with(100, 1000, false), newPut, nil},
+		{"range linearizable", "read", 1, with(100, 1000, true), linearizable, nil},
+		{"range linearizable", "read", 3, with(100, 1000, false), linearizable, nil},
+		{"range serializable", "read", 1, with(100, 1000, true), serializable, nil},
+		{"txn of 8 puts", "transaction", 1, with(10, 100, true), txn(workload.EightPuts), nil},
+		{"txn mixed", "transaction", 1, with(100, 1000, true), txn(workload.Mixed), nil},
 		{"watch-latency", "event", 1, with(10, 10, true), func(d workload.Data) workload.Workload {
 			return &workload.WatchLatency{Data: d, Streams: 10, Watchers: 10}
-		}},
-		{"lease", "renewal", 1, with(100, 1000, true), func(workload.Data) workload.Workload { return &workload.KeepAlive{} }},
+		}, nil},
+		{"lease", "renewal", 1, with(100, 1000, true), func(workload.Data) workload.Workload { return &workload.KeepAlive{} }, nil},
 	}
 }

@@ -51,6 +51,7 @@ The machine drifts: trust ratios, which are taken within each pair of turns.`,
 		Example: `  bench put --target petcd --target 3.7.3 --members 3 --pairs 5 --conns 100 --clients 1000 --duration 20s
   bench range --serializable --target petcd --target 3.7.3 --conns 10 --clients 100
   bench put --rate 3000 --clients 500 --duration 60s
+  bench v2-set --target petcd --target 3.4.23 --members 3
   bench compare --json bin/bench.json
   bench bigstore --keys 1000000 --value-size 1024`,
 		SilenceUsage:  true,
@@ -58,6 +59,6 @@ The machine drifts: trust ratios, which are taken within each pair of turns.`,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.AddCommand(putCommand(), rangeCommand(), txnCommand(), watchCommand(), leaseCommand(),
-		compareCommand(), loadCommand(), bigstoreCommand())
+		v2SetCommand(), v2GetCommand(), v2WatchCommand(), compareCommand(), v2CompareCommand(), loadCommand(), bigstoreCommand())
 	return cmd
 }

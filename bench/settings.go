@@ -55,7 +55,7 @@ func (s *settings) register(f *pflag.FlagSet) {
 
 // register adds the flags, with the values l holds as defaults.
 func (l *load) register(f *pflag.FlagSet) {
-	f.IntVar(&l.conns, "conns", l.conns, "gRPC connections")
+	f.IntVar(&l.conns, "conns", l.conns, "connections")
 	f.IntVar(&l.clients, "clients", l.clients, "clients sharing the connections; each has one operation in flight")
 	f.Uint64Var(&l.ops, "ops", l.ops, "end after this many operations; 0 = no limit")
 	f.DurationVar(&l.duration, "duration", l.duration, "end after this long; 0 = no limit")

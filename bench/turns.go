@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/petcd/petcd/bench/driver"
@@ -28,6 +29,7 @@ type benchmark struct {
 	members  int
 	load     load
 	workload func(workload.Data) workload.Workload
+	flags    []string // for every server
 }
 
 // runCase gives every target its turn, pairs times over, each on a fresh cluster.
@@ -59,7 +61,7 @@ func (s *settings) runCase(ctx context.Context, specs []target.Spec, b benchmark
 func (s *settings) turn(ctx context.Context, spec target.Spec, b benchmark) (run report.Run, err error) {
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	t, err := target.Start(starting, spec, target.Options{Members: b.members, Dir: s.dir, Flags: s.flags, Keep: s.keep})
+	t, err := target.Start(starting, spec, target.Options{Members: b.members, Dir: s.dir, Flags: slices.Concat(b.flags, s.flags), Keep: s.keep})
 	if err != nil {
 		return run, err
 	}

@@ -3,16 +3,11 @@ package workload
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/petcd/petcd/bench/driver"
-	"github.com/petcd/petcd/bench/measure"
 )
 
 // watchValueMin is the room for the number of the put in an event's value.
@@ -25,18 +20,7 @@ type WatchLatency struct {
 	Streams  int // watch streams
 	Watchers int // watchers on each stream, each of all keys
 
-	sinceStart  *measure.Latencies
-	sinceAnswer *measure.Latencies
-	pending     sync.Map // put number -> *watchedPut
-	broken      atomic.Pointer[error]
-}
-
-// watchedPut is a put whose events are on their way.
-type watchedPut struct {
-	started  time.Time
-	answered atomic.Int64 // nanoseconds after started; 0 = not answered yet
-	missing  atomic.Int64 // events
-	done     chan struct{}
+	deliveries
 }
 
 // Prepare checks that a value can say which put it is of.
@@ -52,7 +36,7 @@ func (w *WatchLatency) Prepare(context.Context, []Conn) error {
 
 // Clients opens the watch streams and makes the clients that put.
 func (w *WatchLatency) Clients(ctx context.Context, conns []Conn, count int) ([]driver.Client, error) {
-	w.sinceStart, w.sinceAnswer = measure.NewLatencies(), measure.NewLatencies()
+	w.begin()
 	for i := range w.Streams {
 		if err := w.open(ctx, conns[i%len(conns)]); err != nil {
 			return nil, fmt.Errorf("workload: open a watch stream: %w", err)
@@ -90,8 +74,7 @@ func (w *WatchLatency) open(ctx context.Context, conn Conn) error {
 	return nil
 }
 
-// read takes events until the stream ends. A stream that ends before ctx leaves every later put
-// without its events, so the clients are told.
+// read takes events until the stream ends.
 func (w *WatchLatency) read(ctx context.Context, stream pb.Watch_WatchClient) {
 	start, answer := w.sinceStart.Recorder(), w.sinceAnswer.Recorder()
 	var resp pb.WatchResponse
@@ -101,9 +84,7 @@ func (w *WatchLatency) read(ctx context.Context, stream pb.Watch_WatchClient) {
 			err = fmt.Errorf("%w: watcher canceled: %s", ErrAnswer, resp.CancelReason)
 		}
 		if err != nil {
-			if ctx.Err() == nil {
-				w.broken.CompareAndSwap(nil, &err)
-			}
+			w.fail(ctx, err)
 			return
 		}
 		for _, ev := range resp.Events {
@@ -111,34 +92,6 @@ func (w *WatchLatency) read(ctx context.Context, stream pb.Watch_WatchClient) {
 				w.arrived(binary.BigEndian.Uint64(ev.Kv.Value), start, answer)
 			}
 		}
-	}
-}
-
-// arrived accounts for one event.
-func (w *WatchLatency) arrived(n uint64, start, answer measure.Recorder) {
-	v, ok := w.pending.Load(n)
-	if !ok {
-		return
-	}
-	p := v.(*watchedPut)
-	took := time.Since(p.started)
-	start.Record(took)
-	// An event that overtakes the answer is as late as can be measured: not at all.
-	if answered := p.answered.Load(); answered > 0 {
-		answer.Record(took - time.Duration(answered))
-	} else {
-		answer.Record(0)
-	}
-	if p.missing.Add(-1) == 0 {
-		close(p.done)
-	}
-}
-
-// Details implements Detailed.
-func (w *WatchLatency) Details() map[string]measure.Percentiles {
-	return map[string]measure.Percentiles{
-		"event_since_put_start":  w.sinceStart.Percentiles(),
-		"event_since_put_answer": w.sinceAnswer.Percentiles(),
 	}
 }
 
@@ -154,23 +107,9 @@ type watchedPutClient struct {
 }
 
 func (c *watchedPutClient) Do(ctx context.Context, n uint64) error {
-	if err := c.w.broken.Load(); err != nil {
-		return errors.Join(ErrAnswer, *err)
-	}
 	c.w.fillPut(c.req, c.w.Keys.Index(n), n)
 	binary.BigEndian.PutUint64(c.req.Value, n)
-	p := &watchedPut{started: time.Now(), done: make(chan struct{})}
-	p.missing.Store(int64(c.w.Units()))
-	c.w.pending.Store(n, p)
-	defer c.w.pending.Delete(n)
-	if err := c.conn.Invoke(ctx, pb.KV_Put_FullMethodName, c.req, &c.resp); err != nil {
-		return err
-	}
-	p.answered.Store(int64(time.Since(p.started)))
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return c.w.write(ctx, n, c.w.Units(), func() error {
+		return c.conn.Invoke(ctx, pb.KV_Put_FullMethodName, c.req, &c.resp)
+	})
 }
