@@ -128,8 +128,8 @@ func (ss sessions) secure(ca *tlstest.CA, s *session) process.Config {
 // startServer is the script commands `server [members] [flags...]` and
 // `secureserver`, for which cfg is more than a binary. The session finds the
 // members in $CLIENT0 (host and port), $PEER0 (URL), $MEMBER0 (id in
-// hexadecimal) and so on, the leader first, and the commands talk to all of
-// them.
+// hexadecimal), $DATA0 (data directory) and so on, the leader first, and the
+// commands talk to all of them.
 func startServer(ts *testscript.TestScript, cfg process.Config, args []string) {
 	s := sessionOf(ts)
 	if len(args) > 0 {
@@ -212,6 +212,8 @@ func (s *session) learn(ctx context.Context, cluster *process.Cluster, secure *t
 		names.host(client.Host, fmt.Sprintf("CLI%02d", i))
 		names.host(peer.Host, fmt.Sprintf("PEE%02d", i))
 		n := strconv.Itoa(i)
+		s.vars["DATA"+n] = m.DataDir
+		names.hosts = append(names.hosts, m.DataDir, "$DATA"+n)
 		s.vars["CLIENT"+n], s.vars["PEER"+n], s.vars["MEMBER"+n] = client.Host, m.PeerURL, strconv.FormatUint(id, 16)
 		endpoints = append(endpoints, s.endpoint(client))
 	}
