@@ -3,6 +3,7 @@
 package thirdparty
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -63,14 +64,14 @@ func patroniRun(t *testing.T, tg target, section string) {
 	w.waitForMore(t, 20)
 	primary, _ := p.waitForPair(t, nil)
 	require.Same(t, first, primary, "the store's lost leader cost the primary its place")
-	step("petcd's leader was killed; the primary is the same")
+	step("petcd's leader was killed; the primary is the same; " + w.pauses())
 	require.NoError(t, lost.Start())
 
 	// A whole node ends: its lease runs out and the replica takes over.
 	first.kill(t)
 	p.waitForPrimary(t, second)
 	w.waitForMore(t, 20)
-	step("the primary was killed; " + second.name + " was promoted")
+	step("the primary was killed; " + second.name + " was promoted; " + w.pauses())
 	first.start(t)
 	p.waitForPair(t, second)
 	step(first.name + " is back as the synchronous replica")
@@ -79,7 +80,7 @@ func patroniRun(t *testing.T, tg target, section string) {
 	require.Contains(t, out, "Successfully switched over")
 	p.waitForPair(t, first)
 	w.waitForMore(t, 20)
-	step("switched over to " + first.name)
+	step("switched over to " + first.name + "; " + w.pauses())
 
 	acked := w.stop(t)
 	require.Subset(t, first.rows(t), acked, "the primary lost committed rows")
@@ -88,5 +89,5 @@ func patroniRun(t *testing.T, tg target, section string) {
 	for _, n := range p.nodes {
 		n.stop(t)
 	}
-	step("stopped; " + w.summary())
+	step(fmt.Sprintf("stopped; %d rows were committed", len(acked)))
 }

@@ -27,7 +27,7 @@ type writer struct {
 	acked  []int
 	last   time.Time
 	gap    time.Duration // the longest time between two acknowledged rows
-	broken int           // connections that ended before they were asked to
+	broken int           // connections that could not be made, or ended before they were asked to
 }
 
 // startWriter makes the table and begins. libpq looks for the primary among the nodes.
@@ -130,8 +130,11 @@ func (w *writer) stop(t *testing.T) []int {
 	return slices.Clone(w.acked)
 }
 
-func (w *writer) summary() string {
+// pauses tells how the writing went since it was last asked.
+func (w *writer) pauses() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Sprintf("%d rows committed, %d connections lost, longest pause %.1fs", len(w.acked), w.broken, w.gap.Seconds())
+	told := fmt.Sprintf("longest pause of the writer %.1fs, %d connections lost", w.gap.Seconds(), w.broken)
+	w.gap, w.broken = 0, 0
+	return told
 }
