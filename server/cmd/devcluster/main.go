@@ -87,7 +87,13 @@ func greet(members []*member) {
 	}
 	fmt.Printf(`petcd serves. In another terminal:
 
-  export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=%s
+  export ETCDCTL_ENDPOINTS=%s
+  bin/etcdctl set key1 value1
+  bin/etcdctl get key1
+
+That is API 2. API 3 has keys of its own:
+
+  export ETCDCTL_API=3
   bin/etcdctl put greeting hello
   bin/etcdctl get greeting
   bin/etcdctl endpoint status -w table
