@@ -44,9 +44,9 @@ func locate(t *testing.T, target string) process.Binaries {
 }
 
 // reserve makes a cluster that does not run yet.
-func reserve(t *testing.T, b process.Binaries, members int) *process.Cluster {
+func reserve(t *testing.T, b process.Binaries, members int, flags ...string) *process.Cluster {
 	t.Helper()
-	c, err := process.New(process.Config{Binary: b.Etcd, Members: members, Root: t.TempDir()})
+	c, err := process.New(process.Config{Binary: b.Etcd, Members: members, Root: t.TempDir(), Flags: flags})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c
