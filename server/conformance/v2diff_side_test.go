@@ -154,6 +154,8 @@ func (s *v2Side) headers(header http.Header, index int64) string {
 				value = "(any)"
 			case name == "X-Etcd-Index":
 				value = strconv.FormatInt(index, 10)
+			case name == "Location":
+				value = s.location(value)
 			}
 			lines = append(lines, name+": "+value+"\n")
 		}
@@ -165,6 +167,20 @@ func (s *v2Side) headers(header http.Header, index int64) string {
 // v2NoText stands for bytes that are no text. They are written as an escape, and the character that the escape is of as itself:
 // decoded they would be the same, so the escape becomes a character that nothing else has.
 const v2NoText = "\ue000"
+
+// v2IndexParam is an index that a request asked for.
+var v2IndexParam = regexp.MustCompile(`Index=[1-9]\d*`)
+
+// location is where a request is sent to instead, with the indexes it asked for.
+func (s *v2Side) location(url string) string {
+	return v2IndexParam.ReplaceAllStringFunc(renumber(url, -s.base), func(param string) string {
+		n, err := strconv.ParseInt(strings.TrimPrefix(param, "Index="), 10, 64)
+		if err != nil {
+			return param
+		}
+		return fmt.Sprintf("Index=%d", n-s.base)
+	})
+}
 
 // body renders an event or an error with indexes that count from the run's beginning; anything else as it is.
 func (s *v2Side) body(body []byte, unordered bool, reply *v2Reply) string {
