@@ -88,6 +88,31 @@ func TestV2AuthOddNames(t *testing.T) {
 	})
 }
 
+// TestV2WhileAPI3HasUsers: users of API 3 do not count for keys of API 2, but nobody gets around them to change members or
+// to become API 2's root. The real server lets everybody.
+func TestV2WhileAPI3HasUsers(t *testing.T) {
+	t.Parallel()
+	forPetcd(t, func(t *testing.T, tg target) {
+		r, _ := guarded(t, tg)
+		nobody := v2Caller{url: r.cluster.Member(0).ClientURL}
+		nobody.is(t, http.StatusCreated, "PUT /keys/a", "value=1")
+		nobody.is(t, http.StatusOK, "GET /members", "")
+		for _, c := range []v2Caller{nobody, nobody.user("user:user"), nobody.user("root:wrong")} {
+			c.is(t, http.StatusUnauthorized, "DELETE /members/1", "")
+			c.is(t, http.StatusUnauthorized, "PUT /auth/users/root", `{"user":"root","password":"r"}`)
+			c.is(t, http.StatusUnauthorized, "GET /auth/users", "")
+			c.is(t, http.StatusUnauthorized, "PUT /auth/enable", "")
+		}
+		root := nobody.user("root:" + rootPassword)
+		root.is(t, http.StatusNotFound, "DELETE /members/1", "")
+		root.is(t, http.StatusCreated, "PUT /auth/users/root", `{"user":"root","password":"r"}`)
+		root.is(t, http.StatusOK, "PUT /auth/enable", "")
+		// From now on API 2 has a root of its own.
+		root.is(t, http.StatusUnauthorized, "GET /auth/users", "")
+		nobody.user("root:r").is(t, http.StatusOK, "GET /auth/users", "")
+	})
+}
+
 // v2Origin: CVE-2018-1098 by API 2, whose requests look like a form's.
 func v2Origin(t *testing.T, url string) {
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
@@ -140,10 +165,11 @@ func startSecureWith(t *testing.T, tg target, ca *tlstest.CA, flags ...string) v
 // v2Canaries gives passwords to API 2 in every way there is; canaries looks for them.
 func v2Canaries(t *testing.T, url string, secret func(what string) string) {
 	c := v2Caller{url: url}
-	rootPassword, add, change := secret("of v2 root"), secret("of v2 user add"), secret("of v2 passwd")
-	root := c.user("root:" + rootPassword)
-	c.must(t, "PUT /auth/users/root", fmt.Sprintf(`{"user":"root","password":%q}`, rootPassword))
-	c.must(t, "PUT /auth/enable", "")
+	ofRoot, add, change := secret("of v2 root"), secret("of v2 user add"), secret("of v2 passwd")
+	root := c.user("root:" + ofRoot)
+	admin := c.user("root:" + rootPassword) // of API 3, whose authentication is on
+	admin.must(t, "PUT /auth/users/root", fmt.Sprintf(`{"user":"root","password":%q}`, ofRoot))
+	admin.must(t, "PUT /auth/enable", "")
 	root.must(t, "PUT /auth/users/ann", fmt.Sprintf(`{"user":"ann","password":%q}`, add))
 	root.must(t, "PUT /auth/users/ann", fmt.Sprintf(`{"user":"ann","password":%q,"grant":["root"]}`, change))
 	c.user("ann:"+change).is(t, http.StatusOK, "GET /keys/", "")

@@ -37,7 +37,7 @@ func (s *Store) Allows(r *http.Request, key string, recursive, write bool) bool 
 func (s *Store) AllowsRoot(r *http.Request) bool {
 	v := s.view()
 	if !v.enabled {
-		return true
+		return s.otherwise(r)
 	}
 	u, known := s.caller(v, r)
 	if !known || u == nil {

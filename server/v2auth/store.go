@@ -16,6 +16,9 @@ type Config struct {
 	Passwords *password.Checker
 	// ClientCertAuth is --client-cert-auth: the common name of a client's certificate is the user, if there is one.
 	ClientCertAuth bool
+	// Administrates tells whether a request may do what only root may, while authentication is off here; nil: all may. A
+	// cluster whose users are API 3's has not meant to let anybody change its members by API 2.
+	Administrates func(*http.Request) bool
 	// Logger receives a line for each change and for each request that is not allowed; nil discards them.
 	Logger *slog.Logger
 }
@@ -26,6 +29,7 @@ type Store struct {
 	log       Log
 	passwords *password.Checker
 	certAuth  bool
+	otherwise func(*http.Request) bool // Config.Administrates
 	logger    *slog.Logger
 
 	current atomic.Pointer[view]
@@ -37,7 +41,12 @@ func New(c Config) *Store {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Store{state: c.State, log: c.Log, passwords: c.Passwords, certAuth: c.ClientCertAuth, logger: c.Logger}
+	if c.Administrates == nil {
+		c.Administrates = func(*http.Request) bool { return true }
+	}
+	return &Store{
+		state: c.State, log: c.Log, passwords: c.Passwords, certAuth: c.ClientCertAuth, otherwise: c.Administrates, logger: c.Logger,
+	}
 }
 
 // Enabled tells whether authentication is on. While nothing below /2 changes it reads no document.
