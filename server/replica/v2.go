@@ -22,7 +22,7 @@ const v2PathsMax = 16 << 20
 //
 // The error is *v2store.Error when the tree refused the request; any other is Propose's.
 func (r *Replica) ProposeV2(ctx context.Context, req *v2pb.Request) (*v2store.Event, error) {
-	if len(req.GetPath())*strings.Count(req.GetPath(), "/") > v2PathsMax {
+	if len(req.GetPath())*strings.Count(req.GetPath(), "/")/2 > v2PathsMax {
 		return nil, ErrRequestTooLarge
 	}
 	if req.GetTime() == 0 {
