@@ -190,7 +190,7 @@ func (s *v2Side) body(body []byte, unordered bool, reply *v2Reply) string {
 		v2Error
 	}
 	if json.Unmarshal(body, &either) != nil || either.Action == "" && either.Message == "" {
-		return renumber(string(body), -s.base)
+		return s.location(string(body)) // of a redirection, for one
 	}
 	var canonical any
 	if either.Action != "" {
