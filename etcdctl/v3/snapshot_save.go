@@ -91,7 +91,11 @@ func (c *ctl) save(ctx context.Context, cfg *clientv3.Config, path, format strin
 	case already:
 		return version, os.Rename(fetched, path)
 	}
-	return version, backup.Convert(fetched, path, backup.NewMeter(c.Stderr, "converting"))
+	left, err := backup.Convert(fetched, path, backup.NewMeter(c.Stderr, "converting"))
+	if err == nil {
+		left.Warn(c.Stderr)
+	}
+	return version, err
 }
 
 // fetch saves what the server sends.

@@ -75,13 +75,15 @@ func TestForeignFiles(t *testing.T) {
 		require.ErrorIs(t, tryRestore(t, []byte(content), asItIs), backup.ErrUnknown)
 		_, err := backup.ReadStatus(file(t, []byte(content)), nil)
 		require.ErrorIs(t, err, backup.ErrUnknown)
-		require.ErrorIs(t, backup.Convert(file(t, []byte(content)), filepath.Join(t.TempDir(), "to"), nil), backup.ErrUnknown)
+		_, err = backup.Convert(file(t, []byte(content)), filepath.Join(t.TempDir(), "to"), nil)
+		require.ErrorIs(t, err, backup.ErrUnknown)
 	}
 	_, err := backup.ReadStatus(t.TempDir(), nil)
 	require.ErrorIs(t, err, backup.ErrUnknown)
 	database, err := os.ReadFile(etcdSnapshot)
 	require.NoError(t, err)
-	require.ErrorIs(t, backup.Convert(file(t, database), filepath.Join(t.TempDir(), "to"), nil), backup.ErrDatabase)
+	_, err = backup.Convert(file(t, database), filepath.Join(t.TempDir(), "to"), nil)
+	require.ErrorIs(t, err, backup.ErrDatabase)
 }
 
 // TestConversionInPlace would leave nothing to go back to when it fails, nor a snapshot of petcd when it does not.
@@ -91,7 +93,8 @@ func TestConversionInPlace(t *testing.T) {
 	link := path + "-link"
 	require.NoError(t, os.Symlink(path, link))
 	for _, to := range []string{path, link} {
-		require.ErrorIs(t, backup.Convert(path, to, nil), backup.ErrSameFile)
+		_, err := backup.Convert(path, to, nil)
+		require.ErrorIs(t, err, backup.ErrSameFile)
 	}
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -56,7 +56,8 @@ func TestMigration(t *testing.T) {
 			require.NoError(t, there.Close())
 
 			converted := filepath.Join(t.TempDir(), "for-etcd.db")
-			require.NoError(t, backup.Convert(archive, converted, nil))
+			_, err := backup.Convert(archive, converted, nil)
+			require.NoError(t, err)
 			back := reserve(t, real, 1)
 			restoreEtcd(t, real, converted, back)
 			start(t, back)

@@ -175,6 +175,9 @@ func TestMigrationOfAPI2(t *testing.T) {
 	require.Equal(t, want, got)
 	require.Equal(t, index, gotIndex)
 
+	left, err := backup.Convert(archive, filepath.Join(t.TempDir(), "for-etcd.db"), nil)
+	require.NoError(t, err)
+	require.Positive(t, left.Keys, "an etcd would not restore them")
 	back := reserve(t, real, 1, "--enable-v2")
 	start(t, back)
 	again := reserve(t, mine, 1)

@@ -55,7 +55,7 @@ func openDataDir(fs vfs.FS, dir, walDir string) (*dataDir, error) {
 func refuseEtcd(fs vfs.FS, dir, logDir string) error {
 	for _, theirs := range []string{"snap", "wal"} {
 		if info, err := fs.Stat(fs.PathJoin(dir, "member", theirs)); err == nil && info.IsDir() {
-			return fmt.Errorf("%w: %s was written by etcd; take a snapshot there and restore it with etcdutl", ErrForeign, dir)
+			return fmt.Errorf("%w: %s was written by etcd; \"etcdutl snapshot restore\" makes a directory for petcd of it", ErrForeign, dir)
 		}
 	}
 	if names, err := fs.List(logDir); err == nil {
