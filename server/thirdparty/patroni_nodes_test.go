@@ -107,7 +107,9 @@ func (n *patroniNode) config(t *testing.T, section string, endpoints []string, a
 	}
 	return map[string]any{
 		"scope": scope, "namespace": "/service/", "name": n.name,
-		section:   map[string]any{"hosts": hosts},
+		section: map[string]any{"hosts": hosts, "username": storeUser, "password": storeUser,
+			// Over API 3 this Patroni asks for the list of members without its token, which etcd 3.7 refuses: it is told to keep to the hosts.
+			"use_proxies": section == "etcd3"},
 		"restapi": map[string]any{"listen": fmt.Sprintf("127.0.0.1:%d", apiPort), "connect_address": fmt.Sprintf("127.0.0.1:%d", apiPort)},
 		"bootstrap": map[string]any{
 			"dcs": map[string]any{

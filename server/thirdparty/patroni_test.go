@@ -42,6 +42,7 @@ func TestPatroni(t *testing.T) {
 // patroniRun is one run; section is that of Patroni's configuration which names the store.
 func patroniRun(t *testing.T, tg target, section string) {
 	store := tg.start(t, process.Config{Members: 3})
+	addUser(t, store, section)
 	p := newPatroni(t, section, store.Endpoints())
 	begin := time.Now()
 	step := func(what string) { t.Logf("%5.1fs %s", time.Since(begin).Seconds(), what) }
