@@ -137,6 +137,9 @@ func (r *v2Run) send(method, line string) *http.Response {
 			continue
 		}
 		req.Header.Set(name, value)
+		if value == "-" {
+			req.Header.Del(name)
+		}
 	}
 	resp, err := v2Client.Do(req)
 	require.NoError(r.t, err)

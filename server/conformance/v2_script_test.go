@@ -18,6 +18,7 @@ import (
 // v2Run.do writes it:
 //
 //	> METHOD /key [form] [| Header: value]   a request for a key below the case's own directory; /v2/... is the path as it is
+//	                                         a value - leaves the header out
 //	> watch NAME /key?wait=true              opens a watch; its answer is the header
 //	> next NAME                              the watch's next line
 //	> end NAME                               what is left of the watch, to its end

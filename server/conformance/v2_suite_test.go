@@ -32,6 +32,9 @@ var v2Families = []family{
 	{name: "parameters", cases: v2Script},
 	{name: "methods", cases: v2Script},
 	{name: "paths", cases: v2Script},
+	{name: "members", cases: v2Script},
+	{name: "member_changes", cases: v2MemberCases, own: true, members: 3},
+	{name: "three", cases: v2ThreeCases, own: true, members: 3},
 }
 
 // TestConformanceV2 runs the families of API 2 on every target that has it.
