@@ -1,5 +1,5 @@
-// Package storage is a member's state: revisions of keys, leases, watchers
-// and the small records of the cluster, in one engine.
+// Package storage is a member's state: revisions of keys, leases, watchers,
+// the tree of API 2 and the small records of the cluster, in one engine.
 //
 // Read Store first, then Batch. The state is changed only by the apply loop,
 // and only by a Batch: everything a run of log entries changes is committed

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -132,13 +133,11 @@ func (m *V2Model) Do(a v2store.Action, r v2store.Request) (*v2store.Event, error
 		return nil, m.refuse(v2store.CodeNotFile, p)
 	case compares && (r.PrevValue != "" && r.PrevValue != n.value || r.PrevIndex != 0 && r.PrevIndex != n.modified):
 		var causes []string
-		if r.PrevValue != "" && r.PrevValue != n.value || r.PrevIndex != 0 && r.PrevIndex != n.modified {
-			if r.PrevValue != "" && r.PrevValue != n.value {
-				causes = append(causes, fmt.Sprintf("[%v != %v]", r.PrevValue, n.value))
-			}
-			if r.PrevIndex != 0 && r.PrevIndex != n.modified {
-				causes = append(causes, fmt.Sprintf("[%v != %v]", r.PrevIndex, n.modified))
-			}
+		if r.PrevValue != "" && r.PrevValue != n.value {
+			causes = append(causes, fmt.Sprintf("[%v != %v]", r.PrevValue, n.value))
+		}
+		if r.PrevIndex != 0 && r.PrevIndex != n.modified {
+			causes = append(causes, fmt.Sprintf("[%v != %v]", r.PrevIndex, n.modified))
 		}
 		return nil, m.refuse(v2store.CodeTestFailed, strings.Join(causes, " "))
 	case a == v2store.Set || a == v2store.Create:
@@ -165,8 +164,9 @@ func (m *V2Model) Do(a v2store.Action, r v2store.Request) (*v2store.Event, error
 
 // create makes a node, n being what is there.
 func (m *V2Model) create(a v2store.Action, p string, n *v2Node, missing error, r v2store.Request) (*v2store.Event, error) {
+	var refused *v2store.Error
 	switch {
-	case missing != nil && missing.(*v2store.Error).Code == v2store.CodeNotDir:
+	case errors.As(missing, &refused) && refused.Code == v2store.CodeNotDir:
 		return nil, missing
 	case n != nil && a == v2store.Create:
 		return nil, m.refuse(v2store.CodeNodeExists, p)

@@ -14,6 +14,10 @@ import (
 // that lies under it, but for what is hidden. The error is *Error for a
 // refusal. Times to live are as of now.
 func (t *Tree) Get(path string, recursive bool, now time.Time) (_ *Event, err error) {
+	path = clean(path)
+	if e, err := t.getFile(path, now); e != nil || err != nil {
+		return e, err
+	}
 	it, err := t.db.NewIter(engine.IterOptions{})
 	if err != nil {
 		return nil, err
@@ -23,7 +27,25 @@ func (t *Tree) Get(path string, recursive bool, now time.Time) (_ *Event, err er
 	if err := r.readIndex(); err != nil {
 		return nil, err
 	}
-	return r.get(clean(path), recursive)
+	return r.get(path, recursive)
+}
+
+// getFile returns a file by a single look-up; nil when there is none, or when a
+// batch came between.
+func (t *Tree) getFile(path string, now time.Time) (*Event, error) {
+	before, index := t.commits.Load(), t.index.Load()
+	var n schema.V2Node
+	var buf [160]byte
+	found, err := t.db.View(schema.AppendV2NodeKey(buf[:0], path), func(v []byte) (err error) {
+		n, err = schema.DecodeV2Node(v)
+		return corrupt(err)
+	})
+	if err != nil || !found || n.Dir || before%2 != 0 || t.commits.Load() != before {
+		return nil, err
+	}
+	e := newEvent(Get, path, &n, n.Modified, now.UnixNano())
+	e.Index = index
+	return &e.Event, nil
 }
 
 // reader reads the tree as of one moment.

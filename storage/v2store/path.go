@@ -18,14 +18,6 @@ func parent(p string) string {
 	return p[:max(1, strings.LastIndexByte(p, '/'))]
 }
 
-// join is the path of a name in a directory.
-func join(dir, name string) string {
-	if dir == "/" {
-		return "/" + name
-	}
-	return dir + "/" + name
-}
-
 // hidden tells whether directories are listed without this node: its name
 // begins with "_".
 func hidden(p string) bool {

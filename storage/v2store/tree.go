@@ -16,7 +16,11 @@ import (
 type Tree struct {
 	db    *engine.DB
 	index atomic.Uint64
-	cache *cache // owned by the apply loop
+	// commits is odd while a batch is being committed and published. A reader
+	// that saw the same even number before and after a read has read the tree
+	// as of the index.
+	commits atomic.Uint64
+	cache   *cache // owned by the apply loop
 
 	mu     sync.Mutex
 	expiry bound

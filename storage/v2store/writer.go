@@ -98,8 +98,10 @@ func (w *Writer) do(a Action, r *Request) (*Event, error) {
 	return nil, fmt.Errorf("v2store: %q is not a change", a)
 }
 
-// Seal writes what is written once for the whole batch. It comes last.
+// Seal writes what is written once for the whole batch, and begins its commit.
+// It comes last.
 func (w *Writer) Seal() error {
+	w.t.commits.Add(1)
 	if !w.wrote {
 		return nil
 	}
@@ -110,6 +112,7 @@ func (w *Writer) Seal() error {
 func (w *Writer) Publish() {
 	t := w.t
 	t.index.Store(w.index)
+	t.commits.Add(1)
 	t.cache.turn()
 	t.mu.Lock()
 	defer t.mu.Unlock()
