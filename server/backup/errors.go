@@ -13,6 +13,8 @@ var (
 	ErrSameFile = errors.New("a snapshot cannot be converted in place")
 	// ErrBump says that the flags on the revision don't fit together.
 	ErrBump = errors.New("--mark-compacted required if --revision-bump > 0")
+	// ErrDirectory says that a directory was given that etcd did not write.
+	ErrDirectory = errors.New("neither a snapshot nor a data directory of etcd; \"etcdctl backup\" copies one of petcd")
 	// ErrInUse says that a server has a data directory of etcd open.
 	ErrInUse = errors.New("in use by a running etcd")
 	// ErrBehind says that the database in a data directory of etcd lacks what its log holds.

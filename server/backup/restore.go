@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
 	"github.com/petcd/petcd/server/config"
+	"github.com/petcd/petcd/server/etcddir"
 	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/storage"
 )
@@ -70,6 +71,9 @@ func Restore(ctx context.Context, c RestoreConfig) (err error) {
 // open opens what is to be restored.
 func (c *RestoreConfig) open() (*source, error) {
 	if info, err := os.Stat(c.Path); err == nil && info.IsDir() {
+		if !etcddir.Is(c.Path) {
+			return nil, fmt.Errorf("%s: %w", c.Path, ErrDirectory)
+		}
 		return openEtcd(c.Path, c.EtcdWALDir, c.Meter)
 	}
 	return openSource(c.Path, c.Meter)

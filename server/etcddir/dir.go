@@ -29,7 +29,7 @@ func Is(dataDir string) bool {
 // Open reads a data directory that no member is using. An empty walDir means that the log is in dataDir.
 func Open(dataDir, walDir string) (*Contents, error) {
 	if !Is(dataDir) {
-		return nil, fmt.Errorf("%w: %s", ErrNotEtcd, dataDir)
+		return nil, ErrNotEtcd
 	}
 	snapDir := filepath.Join(dataDir, "member", "snap")
 	if walDir == "" {
@@ -82,7 +82,7 @@ func newestSnapshot(dir string) (*raftpb.Snapshot, error) {
 func readLog(dir string, after uint64) ([]Entry, error) {
 	names, err := list(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: no log in %s; give --wal-dir if it has a directory of its own", ErrNotEtcd, dir)
+		return nil, fmt.Errorf("%w: %s is missing; if the member had a --wal-dir, it must be given", ErrNotEtcd, dir)
 	}
 	if err != nil {
 		return nil, err

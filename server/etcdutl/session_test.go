@@ -64,6 +64,11 @@ func fixtures(t *testing.T) string {
 
 // replay runs the commands of a session and returns it with what they print now.
 func replay(t *testing.T, session string, run runner) string {
+	return replayIn(t, session, func() string { return fixtures(t) }, run)
+}
+
+// replayIn is replay with each command in the folder that folder names.
+func replayIn(t *testing.T, session string, folder func() string, run runner) string {
 	var out strings.Builder
 	for line := range strings.Lines(session) {
 		command, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "$ etcdutl")
@@ -74,7 +79,7 @@ func replay(t *testing.T, session string, run runner) string {
 			continue
 		}
 		out.WriteString(line)
-		dir := fixtures(t)
+		dir := folder()
 		t.Run(strings.TrimSpace(command), func(t *testing.T) {
 			stdout, stderr, code := run(t, dir, strings.Fields(command))
 			out.WriteString(stdout)

@@ -14,7 +14,7 @@
 //	  {"key": "/dir/file", "value": "text", …}]}
 //
 // index is the tree's, X-Etcd-Index; it and the nodes' are for the reader's information. A directory comes before what is in
-// it. An expiration is a time, never a time to live, so that a file may lie around.
+// it. A file without a value has the empty one. An expiration is a time, never a time to live, so that an export may lie around.
 //
 // Invariants:
 //

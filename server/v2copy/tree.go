@@ -29,7 +29,7 @@ type Tree struct {
 type Node struct {
 	Key           string     `json:"key"`
 	Dir           bool       `json:"dir,omitempty"`
-	Value         string     `json:"value"`
+	Value         string     `json:"value,omitempty"` // of a file
 	Expiration    *time.Time `json:"expiration,omitempty"`
 	CreatedIndex  uint64     `json:"createdIndex,omitempty"`
 	ModifiedIndex uint64     `json:"modifiedIndex,omitempty"`
