@@ -11,7 +11,7 @@
 // Invariants:
 //
 //	I1. No handler touches the tree, the members or the statistics of the tree before the guard let the request pass.
-//	I2. A request's body is read only as far as the largest request could need (bodyMax, formMax).
+//	I2. A request's body is read only as far as the largest request could need (Handler.bodyMax, memberBodyMax, authBodyMax).
 //	I3. A watch holds no event but the one that it writes, has no goroutine but its connection's, and ends when its reader
 //	    takes nothing for writeMax.
 //	I4. An event that came from the tree is shared and never changed: what is sent is a copy without the namespace.

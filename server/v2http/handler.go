@@ -47,6 +47,8 @@ type Handler struct {
 	metrics *metrics
 	bodyMax int64
 	started time.Time
+	// writeMax is writeMax but in tests.
+	writeMax time.Duration
 }
 
 // New makes a handler and registers its counters.
@@ -58,6 +60,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		member: o.Member, auth: o.Auth, users: o.Users, logger: o.Logger, metrics: m,
 		bodyMax: int64(o.MaxRequestBytes) * formPerByte, started: time.Now(),
+		writeMax: writeMax,
 	}
 	if h.auth == nil {
 		h.auth = open{}

@@ -22,14 +22,11 @@ func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyReque
 	}
 	defer watcher.Close()
 	conn := http.NewResponseController(w)
-	send := func() bool {
-		return conn.Flush() == nil
-	}
 	h.setIndexes(w, watcher.StartIndex())
 	w.WriteHeader(http.StatusOK)
 	// A connection without deadlines is left to TCP.
-	_ = conn.SetWriteDeadline(time.Now().Add(writeMax))
-	if !send() {
+	_ = conn.SetWriteDeadline(time.Now().Add(h.writeMax))
+	if conn.Flush() != nil {
 		return
 	}
 	for {
@@ -37,8 +34,8 @@ func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyReque
 		if err != nil { // the client left, the member closes, or the history went past this reader
 			return
 		}
-		_ = conn.SetWriteDeadline(time.Now().Add(writeMax))
-		if !h.encode(w, trimmed(event)) || !stream || !send() {
+		_ = conn.SetWriteDeadline(time.Now().Add(h.writeMax))
+		if !h.encode(w, trimmed(event)) || !stream || conn.Flush() != nil {
 			break
 		}
 	}
