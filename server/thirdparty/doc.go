@@ -2,7 +2,7 @@
 //
 // The clients come from Debian's packages and from npm (fetch installs them). What is asked of a library is in testdata, as a test script
 // in the library's own language; a script runs against the real etcd 3.4.23 as well, so that it expects nothing that etcd does not do.
-// Patroni is run as it is in production, with a user of its own: it keeps a PostgreSQL primary through the loss of petcd's leader and of the primary itself.
+// Patroni is run as it is in production: it keeps a PostgreSQL primary through the loss of petcd's leader and of the primary itself.
 //
 // It refuses to run by itself: the clients are big and the runs take minutes. PETCD_THIRDPARTY=1 (`make clients`) runs them.
 //

@@ -32,7 +32,9 @@ func (p *patroni) tryCtl(t *testing.T, args ...string) ([]byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), ctlTimeout)
 	defer cancel()
-	return exec.CommandContext(ctx, "/usr/bin/patronictl", append([]string{"-c", p.nodes[0].configFile()}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "/usr/bin/patronictl", append([]string{"-c", p.nodes[0].configFile()}, args...)...).CombinedOutput()
+	p.said = string(out)
+	return out, err
 }
 
 // list is what the store says of the nodes, by name.

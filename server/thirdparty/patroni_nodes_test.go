@@ -34,6 +34,7 @@ const (
 type patroni struct {
 	nodes []*patroniNode
 	user  *syscall.Credential // nil: as this process
+	said  string              // what patronictl said last
 }
 
 // patroniNode is one Patroni and its PostgreSQL.
@@ -54,6 +55,11 @@ func newPatroni(t *testing.T, section string, endpoints []string) *patroni {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(root)) })
 	require.NoError(t, os.Chmod(root, 0o755))
 	p := &patroni{user: unprivileged(t)}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("patronictl said last:\n%s", p.said)
+		}
+	})
 	for _, name := range []string{"pg1", "pg2"} {
 		p.nodes = append(p.nodes, p.newNode(t, root, name, section, endpoints))
 	}
@@ -105,11 +111,13 @@ func (n *patroniNode) config(t *testing.T, section string, endpoints []string, a
 	for _, url := range endpoints {
 		hosts = append(hosts, strings.TrimPrefix(url, "http://"))
 	}
+	access := map[string]any{"hosts": hosts}
+	if section == "etcd" {
+		access["username"], access["password"] = storeUser, storeUser
+	}
 	return map[string]any{
 		"scope": scope, "namespace": "/service/", "name": n.name,
-		section: map[string]any{"hosts": hosts, "username": storeUser, "password": storeUser,
-			// Over API 3 this Patroni asks for the list of members without its token, which etcd 3.7 refuses: it is told to keep to the hosts.
-			"use_proxies": section == "etcd3"},
+		section:   access,
 		"restapi": map[string]any{"listen": fmt.Sprintf("127.0.0.1:%d", apiPort), "connect_address": fmt.Sprintf("127.0.0.1:%d", apiPort)},
 		"bootstrap": map[string]any{
 			"dcs": map[string]any{

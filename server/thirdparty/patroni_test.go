@@ -42,7 +42,9 @@ func TestPatroni(t *testing.T) {
 // patroniRun is one run; section is that of Patroni's configuration which names the store.
 func patroniRun(t *testing.T, tg target, section string) {
 	store := tg.start(t, process.Config{Members: 3})
-	addUser(t, store, section)
+	if section == "etcd" {
+		addUser(t, store) // over API 3 this Patroni asks for the list of members without its token, which etcd 3.7 refuses
+	}
 	p := newPatroni(t, section, store.Endpoints())
 	begin := time.Now()
 	step := func(what string) { t.Logf("%5.1fs %s", time.Since(begin).Seconds(), what) }
