@@ -218,9 +218,9 @@ func (s *session) learn(ctx context.Context, cluster *process.Cluster, secure *t
 		endpoints = append(endpoints, s.endpoint(client))
 	}
 	s.env["ETCDCTL_ENDPOINTS"] = strings.Join(endpoints, ",")
-	s.names = names
+	s.names, s.members = names, members
 	if s.api == "2" {
-		return s.learnTree(ctx, members)
+		return s.learnTree(ctx)
 	}
 	return nil
 }

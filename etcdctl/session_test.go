@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,6 +47,7 @@ import (
 //	join                      waits for the end of the one beside; shows the same
 //	capture NAME REGEXP       sets $NAME to the group in the last output
 //	watched N                 waits until N watches of API 2 are open
+//	kill N                    kills the N-th member, the one with $CLIENTN
 type session struct {
 	etcdctl string // the binary
 	api     string // ETCDCTL_API of a command that does not say
@@ -54,7 +56,7 @@ type session struct {
 	files   map[string]string // variables that name files, made before the server is
 	vars    map[string]string
 	names   *names
-	tree    *process.Member // whom to ask about API 2's tree
+	members []*process.Member // the leader first
 
 	last   string // the last command's output, unchanged
 	beside *beside
@@ -130,6 +132,12 @@ func (s *session) run(line, input string) (string, error) {
 		return "", s.capture(rest)
 	case "watched":
 		return "", s.watched(rest)
+	case "kill":
+		n, err := strconv.Atoi(rest)
+		if err != nil || n < 0 || n >= len(s.members) {
+			return "", fmt.Errorf("no member %q", rest)
+		}
+		return "", s.members[n].Kill()
 	}
 	words, err := split(os.Expand(line, func(name string) string {
 		if name == "$" {

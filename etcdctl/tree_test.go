@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/petcd/petcd/server/process"
 )
 
 // treeIndex makes the indexes of API 2's tree those of a tree whose first change
@@ -32,13 +30,14 @@ var treeIndexes = []*regexp.Regexp{
 	regexp.MustCompile(`(/)(0{8}[0-9]{12})\b`),
 }
 
-// treeVarying are a key's times.
+// treeVarying are a key's times, and the names of members: any may be the leader.
 var treeVarying = []struct {
 	pattern *regexp.Regexp
 	with    string
 }{
 	{regexp.MustCompile(`("expiration":")[^"]+`), "${1}TIME"},
 	{regexp.MustCompile(`(?m)^TTL: [1-9][0-9]*$`), "TTL: N"},
+	{regexp.MustCompile(`\bm[0-9](=http| peerURLs)`), "mx${1}"},
 }
 
 func (x *treeIndex) stable(text string) string {
@@ -68,10 +67,9 @@ func paddedWidth(digits string) int {
 
 // learnTree learns where the tree's index stands, once nothing but the session
 // moves it any more: the cluster has its version and all members their names.
-func (s *session) learnTree(ctx context.Context, members []*process.Member) error {
-	s.tree = members[0]
+func (s *session) learnTree(ctx context.Context) error {
 	for {
-		settled, err := s.settled(ctx, len(members))
+		settled, err := s.settled(ctx)
 		if err != nil {
 			return err
 		}
@@ -87,12 +85,12 @@ func (s *session) learnTree(ctx context.Context, members []*process.Member) erro
 	return err
 }
 
-func (s *session) settled(ctx context.Context, members int) (bool, error) {
-	_, version, err := s.tree.Get(ctx, "/version")
+func (s *session) settled(ctx context.Context) (bool, error) {
+	_, version, err := s.members[0].Get(ctx, "/version")
 	if err != nil || strings.Contains(version, "not_decided") {
 		return false, err
 	}
-	_, page, err := s.tree.Get(ctx, "/v2/members")
+	_, page, err := s.members[0].Get(ctx, "/v2/members")
 	if err != nil {
 		return false, err
 	}
@@ -106,12 +104,12 @@ func (s *session) settled(ctx context.Context, members int) (bool, error) {
 			named++
 		}
 	}
-	return named == members, nil
+	return named == len(s.members), nil
 }
 
 // treeIndexNow is the index of the tree, which errors tell.
 func (s *session) treeIndexNow(ctx context.Context) (uint64, error) {
-	_, page, err := s.tree.Get(ctx, "/v2/keys/nothing")
+	_, page, err := s.members[0].Get(ctx, "/v2/keys/nothing")
 	if err != nil {
 		return 0, err
 	}
@@ -131,7 +129,7 @@ func (s *session) watched(arg string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), besideTimeout)
 	defer cancel()
 	for {
-		status, page, err := s.tree.Get(ctx, "/v2/stats/store")
+		status, page, err := s.members[0].Get(ctx, "/v2/stats/store")
 		if err != nil {
 			return err
 		}
