@@ -30,12 +30,12 @@ func TestModel(t *testing.T) {
 		m := storagetest.NewModel()
 		index := uint64(0)
 		for range 1 + src.IntN(8) {
-			b := s.NewBatch()
+			var entries []storagetest.Entry
 			for range 1 + src.IntN(8) {
-				index++
-				storagetest.Apply(t, b, m, storagetest.RandomEntry(src))
+				entries = append(entries, storagetest.RandomEntry(src))
 			}
-			require.NoError(t, b.Commit(index, 1))
+			index += uint64(len(entries))
+			commit(t, s, m, index, entries)
 			switch src.IntN(4) {
 			case 0:
 				require.NoError(t, s.Flush())
@@ -51,4 +51,20 @@ func TestModel(t *testing.T) {
 			storagetest.Compare(t, s, m, src)
 		}
 	})
+}
+
+// commit applies entries in one batch to a store and a model. The batch ends also when they differ, or closing the store
+// would wait for it.
+func commit(t require.TestingT, s *storage.Store, m *storagetest.Model, index uint64, entries []storagetest.Entry) {
+	b, committed := s.NewBatch(), false
+	defer func() {
+		if !committed {
+			b.Close()
+		}
+	}()
+	for _, e := range entries {
+		storagetest.Apply(t, b, m, e)
+	}
+	committed = true
+	require.NoError(t, b.Commit(index, 1))
 }

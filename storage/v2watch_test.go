@@ -72,22 +72,6 @@ func TestV2WatchModel(t *testing.T) {
 	})
 }
 
-// commit applies entries in one batch to a store and a model. The batch ends also when they differ, or closing the store
-// would wait for it.
-func commit(t require.TestingT, s *storage.Store, m *storagetest.Model, index uint64, entries []storagetest.Entry) {
-	b, committed := s.NewBatch(), false
-	defer func() {
-		if !committed {
-			b.Close()
-		}
-	}()
-	for _, e := range entries {
-		storagetest.Apply(t, b, m, e)
-	}
-	committed = true
-	require.NoError(t, b.Commit(index, 1))
-}
-
 // TestV2WatchFallsOut shows the bound of the history: a watcher that was left
 // behind by more events than are kept ends, one that waits for something else
 // does not.

@@ -12,7 +12,7 @@ import (
 // compareV2 requires that the v2 tree of a store is the model's.
 func compareV2(t require.TestingT, s *storage.Store, m *V2Model, src Source) {
 	require.Equal(t, m.Index, s.V2Index())
-	for range 6 {
+	for range 3 {
 		compareV2Get(t, s, m, RandomV2Path(src), src.IntN(2) == 0)
 		CompareV2Watch(t, s, m, RandomV2Path(src), src.IntN(2) == 0, src.IntN(2) == 0, uint64(src.IntN(int(m.Index)+2)))
 	}
