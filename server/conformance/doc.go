@@ -16,7 +16,8 @@
 // chooses; a target named there must be found.
 //
 // The differential test runs a few thousand operations; PETCD_DIFF_OPS=100000
-// runs more, and PETCD_DIFF_SEED repeats the run that printed it.
+// runs more, and PETCD_DIFF_SEED repeats the run that printed it. That of API 2 (v2diff_*_test.go) compares with 3.4.23 and takes
+// PETCD_V2_DIFF_OPS; read v2diff_run_test.go for it.
 //
 // Read suite_test.go first, and diff_run_test.go for the differential test. Cases of one family share a server and run beside
 // each other, each under a key prefix of its own; families that compact, fill

@@ -64,23 +64,26 @@ func (d *v2Differential) runV2(t *testing.T, seed uint64, n int) error {
 	return err
 }
 
-// TestV2Differential compares petcd's API 2 with etcd 3.4.23's: 2,500 operations, or PETCD_V2_DIFF_OPS.
+// TestV2Differential compares petcd's API 2 with etcd 3.4.23's: 2,000 operations, or PETCD_V2_DIFF_OPS.
 func TestV2Differential(t *testing.T) {
+	t.Parallel() // they wait for disks more than they work
 	seed := diffSeed(t)
-	require.NoError(t, newV2Differential(t, process.Etcd34, process.Petcd).runV2(t, seed, v2DiffOps(t, 2500)))
+	require.NoError(t, newV2Differential(t, process.Etcd34, process.Petcd).runV2(t, seed, v2DiffOps(t, 2000)))
 }
 
 // TestV2DifferentialOfPeers proves that the comparison asks for nothing that depends on timing: two servers of one release
 // agree on it.
 func TestV2DifferentialOfPeers(t *testing.T) {
+	t.Parallel() // they wait for disks more than they work
 	if os.Getenv("PETCD_CONFORMANCE") == process.Petcd {
 		t.Skip("PETCD_CONFORMANCE leaves the peers out")
 	}
-	require.NoError(t, newV2Differential(t, process.Etcd34, process.Etcd34).runV2(t, diffSeed(t), v2DiffOps(t, 1000)))
+	require.NoError(t, newV2Differential(t, process.Etcd34, process.Etcd34).runV2(t, diffSeed(t), v2DiffOps(t, 600)))
 }
 
 // TestV2DifferentialNoticesDifferences plants one difference of each kind between two servers of one release.
 func TestV2DifferentialNoticesDifferences(t *testing.T) {
+	t.Parallel() // they wait for disks more than they work
 	d := newV2Differential(t, process.Etcd34, process.Etcd34)
 	d.patience, d.search = 300*time.Millisecond, 0
 	body := func(change func(string) string) func(*v2Side) {
@@ -167,13 +170,15 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 		})
 	}
 	t.Run("shrunk", func(t *testing.T) {
-		d.search = shrinkTimeout
+		d.patience, d.search = settleTimeout, shrinkTimeout
+		d.sides[1].spoilReply, d.sides[1].spoilEvent = nil, nil
 		replace(`"cause":"/a/b"`, `"cause":"/a"`)(d.sides[1])
 		err := d.runV2(t, 1, 1500)
 		require.ErrorContains(t, err, "on empty trees")
 		require.Less(t, strings.Count(err.Error(), "\n  "), 6, err.Error())
 	})
 	t.Run("event lost on both sides", func(t *testing.T) {
+		d.patience, d.search = time.Second, 0
 		for _, s := range d.sides {
 			s.spoilReply = nil
 			s.spoilEvent = func(event []byte) ([]byte, bool) { return event, bytes.Contains(event, []byte("drain")) }
