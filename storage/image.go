@@ -68,3 +68,6 @@ func (e *Edit) DropKeys() error {
 	e.compact = true
 	return nil
 }
+
+// EngineFolder is the name of the engine's folder in the state in dir.
+func EngineFolder(vfsFS vfs.FS, dir string) (string, error) { return readPointer(vfsFS, dir) }

@@ -17,8 +17,6 @@ var (
 	ErrDirectory = errors.New("neither a snapshot nor a data directory of etcd; \"etcdctl backup\" copies one of petcd")
 	// ErrInUse says that a server has a data directory of etcd open.
 	ErrInUse = errors.New("in use by a running etcd")
-	// ErrBehind says that the database in a data directory of etcd lacks what its log holds.
-	ErrBehind = errors.New("the database is behind the log")
 	// ErrOfEtcd says that a data directory was written by etcd, where one of petcd is needed.
 	ErrOfEtcd = errors.New("a data directory of etcd: use etcd's own etcdctl for a copy of it, or \"etcdutl snapshot restore\" for one that petcd serves")
 )

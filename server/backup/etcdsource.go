@@ -8,14 +8,15 @@ import (
 	"os"
 	"path/filepath"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 
 	"github.com/petcd/petcd/server/etcddir"
 	"github.com/petcd/petcd/storage/etcddb"
 )
 
-// openEtcd opens the data directory of a member of etcd that does not run: its database, and its v2 tree. Both are of one
-// moment only if the database has all that the log says of API 3, which etcd sees to when it stops.
+// openEtcd opens the data directory of a member of etcd that does not run: its database, its v2 tree, and what the log holds
+// beyond them.
 func openEtcd(dataDir, walDir string, meter *Meter) (*source, error) {
 	if err := notRunning(dataDir, walDir); err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func openEtcd(dataDir, walDir string, meter *Meter) (*source, error) {
 	}
 	if s.db == nil {
 		err = fmt.Errorf("%s: %w", contents.Database, etcddb.ErrForeign)
-	} else if err = checkWhole(s.db, contents); err != nil {
+	} else if s.tail, err = missing(s.db, contents); err != nil {
 		err = fmt.Errorf("%s: %w", dataDir, err)
 	}
 	if err != nil {
@@ -66,24 +67,30 @@ func notRunning(dataDir, walDir string) error {
 	return nil
 }
 
-// checkWhole refuses a database that lacks entries of the log, as after a crash.
-func checkWhole(db *etcddb.File, c *etcddir.Contents) error {
+// missing are the requests of API 3 in the log that the database may lack: those after its consistent index. etcd applies
+// them again when it starts. That some are in the database already does no harm, as they change nothing the second time.
+func missing(db *etcddb.File, c *etcddir.Contents) ([]*pb.InternalRaftRequest, error) {
 	b, err := db.Get(etcddb.BucketMeta, etcddb.MetaConsistentIndex)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if b != nil && len(b) != 8 {
-		return fmt.Errorf("%w: consistent index", etcddb.ErrCorrupt)
+		return nil, fmt.Errorf("%w: consistent index", etcddb.ErrCorrupt)
 	}
 	has := uint64(0)
 	if b != nil {
 		has = binary.BigEndian.Uint64(b)
 	}
+	if has < c.Index {
+		// The entries between are not in the log that was read. etcd commits its database before it takes a snapshot, so
+		// there was no request among them that changed a key.
+		has = c.Index
+	}
+	var requests []*pb.InternalRaftRequest
 	for _, e := range c.Entries {
 		if e.Index > has && e.V3 != nil && e.V3.ClusterMemberAttrSet == nil && e.V3.ClusterVersionSet == nil {
-			return fmt.Errorf("%w: it ends at entry %d, and entry %d is a request of API 3; start etcd there once more, and stop it",
-				ErrBehind, has, e.Index)
+			requests = append(requests, e.V3)
 		}
 	}
-	return nil
+	return requests, nil
 }

@@ -95,7 +95,7 @@ func (c *RestoreConfig) cluster(ctx context.Context) (types.URLsMap, error) {
 
 // edit brings over what etcd's database holds beside keys and leases, and bumps the revision.
 func (c *RestoreConfig) edit(s *source, e *storage.Edit) error {
-	if s.db != nil {
+	if s.db != nil && len(s.tail) == 0 { // with a tail, it went on from them
 		if err := importRecords(s.db, e); err != nil {
 			return err
 		}

@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
 	"github.com/petcd/petcd/server/etcddir"
+	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/storage"
 	"github.com/petcd/petcd/storage/etcddb"
 	"github.com/petcd/petcd/storage/snapshot"
@@ -18,8 +21,9 @@ type source struct {
 	file  *os.File
 	size  int64
 	meter *Meter
-	db    *etcddb.File      // nil: it is petcd's archive
-	etcd  *etcddir.Contents // of the data directory that db is in; nil: db is a file of its own
+	db    *etcddb.File              // nil: it is petcd's archive
+	etcd  *etcddir.Contents         // of the data directory that db is in; nil: db is a file of its own
+	tail  []*pb.InternalRaftRequest // of that directory's log, which db may lack
 }
 
 // openSource opens a snapshot; what is read of it shows on meter, which may be nil.
@@ -85,7 +89,7 @@ func (s *source) filling() storage.Filling {
 	if s.db == nil {
 		return storage.FromArchive(s.archive())
 	}
-	return storage.FromDatabase(s.db)
+	return replica.WithRequests(storage.FromDatabase(s.db), func(e *storage.Edit) error { return importRecords(s.db, e) }, s.tail)
 }
 
 // close closes the file.
