@@ -228,3 +228,30 @@ func TestADirectoryInUseIsNotRestored(t *testing.T) {
 	err = backup.CopyDirectory(t.Context(), backup.DirectoryConfig{DataDir: from.Member(0).DataDir, BackupDir: filepath.Join(t.TempDir(), "b")})
 	require.ErrorIs(t, err, backup.ErrOfEtcd)
 }
+
+// TestRestoreOfACrashedMember has requests in the log that the database lacks: they are applied, as etcd itself does when it
+// starts again.
+func TestRestoreOfACrashedMember(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts three servers")
+	}
+	t.Parallel()
+	from := reserve(t, locate(t, process.Etcd34), 1)
+	start(t, from)
+	cli := client(t, from.Member(0), false)
+	for i := range 50 {
+		_, err := cli.Put(t.Context(), fmt.Sprintf("key/%d", i), "v")
+		require.NoError(t, err)
+	}
+	require.NoError(t, from.Member(0).Kill())
+	there := reserve(t, locate(t, process.Petcd), 1)
+	restore(t, from.Member(0).DataDir, there, asItIs)
+	start(t, from)
+	start(t, there)
+	want, err := client(t, from.Member(0), false).HashKV(t.Context(), from.Member(0).ClientURL, 0)
+	require.NoError(t, err)
+	got, err := client(t, there.Member(0), false).HashKV(t.Context(), there.Member(0).ClientURL, 0)
+	require.NoError(t, err)
+	require.Equal(t, want.Hash, got.Hash)
+	require.Equal(t, want.Header.Revision, got.Header.Revision)
+}
