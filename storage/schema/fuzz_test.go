@@ -92,7 +92,8 @@ func accepted(t *testing.T, err error) bool {
 func FuzzDecodeV2(f *testing.F) {
 	f.Add(schema.AppendV2NodeKey(nil, "/1/a"))
 	f.Add(schema.AppendV2ExpiryKey(nil, -5, "/1/a"))
-	f.Add(schema.AppendV2EventKey(nil, 7))
+	f.Add(schema.AppendV2EventKey(nil, 1007))
+	f.Add(append(schema.AppendV2EventKey(nil, 999)[:1], 0x03, 0xe8, schema.Sentinel)) // slot 1000
 	f.Add(schema.AppendV2Index(nil, 7))
 	f.Add(schema.AppendV2Node(nil, &schema.V2Node{Created: 1, Modified: 2, Expiration: 3, Value: "v"}))
 	f.Add(schema.AppendV2Node(nil, &schema.V2Node{Dir: true}))
@@ -110,8 +111,8 @@ func FuzzDecodeV2(f *testing.F) {
 		if at, path, err := schema.DecodeV2ExpiryKey(b); accepted(t, err) {
 			require.Equal(t, b, schema.AppendV2ExpiryKey(nil, at, string(path)))
 		}
-		if index, err := schema.DecodeV2EventKey(b); accepted(t, err) {
-			require.Equal(t, b, schema.AppendV2EventKey(nil, index))
+		if slot, err := schema.DecodeV2EventKey(b); accepted(t, err) {
+			require.Equal(t, b, schema.AppendV2EventKey(nil, slot))
 		}
 		if index, err := schema.DecodeV2Index(b); accepted(t, err) {
 			require.Equal(t, b, schema.AppendV2Index(nil, index))

@@ -41,8 +41,9 @@ const (
 	TableV2Nodes Table = 0x10
 	// TableV2Expiries holds one empty record per node that expires, by time.
 	TableV2Expiries Table = 0x11
-	// TableV2Events maps an index of the v2 tree to the event of that change,
-	// for the newest V2EventsKept indexes.
+	// TableV2Events holds the events of the newest V2EventsKept changes of the
+	// v2 tree: that of an index in the slot that is the index modulo their
+	// number.
 	TableV2Events Table = 0x12
 	// TableV2State holds the records that describe the v2 tree as a whole.
 	TableV2State Table = 0x13

@@ -121,21 +121,26 @@ func DecodeV2ExpiryKey(key []byte) (at int64, path []byte, err error) {
 }
 
 // V2EventKeyLen is the length of a key of TableV2Events.
-const V2EventKeyLen = 1 + 8 + 1
+const V2EventKeyLen = 1 + 2 + 1
 
-// AppendV2EventKey appends the physical key of the event of an index.
+// AppendV2EventKey appends the physical key of the slot that the event of an
+// index is in. It takes the place of the one that is V2EventsKept older, so
+// that nothing has to be removed; which of the two is there the record says.
 func AppendV2EventKey(dst []byte, index uint64) []byte {
 	dst = append(dst, byte(TableV2Events))
-	dst = binary.BigEndian.AppendUint64(dst, index)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(index%V2EventsKept))
 	return append(dst, Sentinel)
 }
 
-// DecodeV2EventKey reads the index out of a key of TableV2Events.
-func DecodeV2EventKey(key []byte) (uint64, error) {
+// DecodeV2EventKey reads the slot out of a key of TableV2Events.
+func DecodeV2EventKey(key []byte) (slot uint64, err error) {
 	if len(key) != V2EventKeyLen || key[0] != byte(TableV2Events) || key[len(key)-1] != Sentinel {
 		return 0, fmt.Errorf("%w: v2 event key %x", ErrMalformed, key)
 	}
-	return binary.BigEndian.Uint64(key[1:]), nil
+	if slot = uint64(binary.BigEndian.Uint16(key[1:])); slot >= V2EventsKept {
+		return 0, fmt.Errorf("%w: v2 event slot %d", ErrMalformed, slot)
+	}
+	return slot, nil
 }
 
 // AppendV2Index appends the value of V2StateIndex.

@@ -77,13 +77,15 @@ func encodeNode(n *Node) schema.V2EventNode {
 	return r
 }
 
-// decodeEvent makes the event of a record.
-func decodeEvent(b []byte, index uint64) (*Event, error) {
+// decodeEvent makes the event of a slot's record. The node was changed last by
+// the event, so that its modified index is the event's.
+func decodeEvent(b []byte, slot uint64) (*Event, error) {
 	r, err := schema.DecodeV2Event(b)
 	if err != nil {
 		return nil, corrupt(err)
 	}
-	if r.Action == 0 || int(r.Action) >= len(actions) || r.Node.Modified != index {
+	index := r.Node.Modified
+	if r.Action == 0 || int(r.Action) >= len(actions) || index == 0 || index%schema.V2EventsKept != slot {
 		return nil, corrupt(schema.ErrMalformed)
 	}
 	e := &Event{Action: actions[r.Action], Refresh: r.Refresh, Node: decodeNode(r.Key, &r.Node), Index: index}
@@ -108,34 +110,54 @@ func decodeNode(key string, r *schema.V2EventNode) *Node {
 // Event reads the event of an index; nil when it is not kept.
 func (t *Tree) Event(index uint64) (e *Event, err error) {
 	_, err = t.db.View(schema.AppendV2EventKey(nil, index), func(v []byte) (err error) {
-		e, err = decodeEvent(v, index)
+		e, err = decodeEvent(v, index%schema.V2EventsKept)
 		return err
 	})
-	return e, err
+	if err != nil || e == nil || e.Index != index {
+		return nil, err
+	}
+	return e, nil
 }
 
 // EachEvent calls fn with the events that are kept, oldest first.
 func (t *Tree) EachEvent(fn func(*Event)) (err error) {
-	lower, upper := schema.TableBounds(schema.TableV2Events)
-	it, err := t.db.NewIter(engine.IterOptions{Lower: lower, Upper: upper})
+	it, err := t.db.NewIter(engine.IterOptions{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	for ok := it.First(); ok; ok = it.Next() {
-		index, err := schema.DecodeV2EventKey(it.Key())
-		if err != nil {
-			return corrupt(err)
-		}
-		v, err := it.Value()
-		if err != nil {
-			return err
-		}
-		e, err := decodeEvent(v, index)
-		if err != nil {
-			return err
-		}
-		fn(e)
+	r := reader{it: it}
+	if err := r.readIndex(); err != nil {
+		return err
 	}
-	return it.Err()
+	// The slot after the newest event's is the oldest one's.
+	lower, upper := schema.TableBounds(schema.TableV2Events)
+	oldest := schema.AppendV2EventKey(nil, r.index+1)
+	for _, bounds := range [][2][]byte{{oldest, upper}, {lower, oldest}} {
+		it.SetBounds(bounds[0], bounds[1])
+		for ok := it.First(); ok; ok = it.Next() {
+			e, err := r.event()
+			if err != nil {
+				return err
+			}
+			fn(e)
+		}
+		if err := it.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event decodes the event that the iterator is at.
+func (r *reader) event() (*Event, error) {
+	slot, err := schema.DecodeV2EventKey(r.it.Key())
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	v, err := r.it.Value()
+	if err != nil {
+		return nil, err
+	}
+	return decodeEvent(v, slot)
 }

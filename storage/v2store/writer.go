@@ -214,7 +214,7 @@ func (w *Writer) readOnly(path string) error {
 	return nil
 }
 
-// noteEvent writes the event of the index that the tree has now, and drops the
+// noteEvent writes the event of the index that the tree has now, in place of the
 // oldest one.
 func (w *Writer) noteEvent(e *Event, removed []string) error {
 	w.changes = append(w.changes, Change{Event: e, Removed: removed})
@@ -224,14 +224,7 @@ func (w *Writer) noteEvent(e *Event, removed []string) error {
 	r := w.b.Reserve(schema.V2EventKeyLen, len(w.buf))
 	schema.AppendV2EventKey(r.Key[:0], w.index)
 	copy(r.Value, w.buf)
-	if err := r.Done(); err != nil {
-		return err
-	}
-	if w.index <= schema.V2EventsKept {
-		return nil
-	}
-	w.buf = schema.AppendV2EventKey(w.buf[:0], w.index-schema.V2EventsKept)
-	return w.b.Delete(w.buf)
+	return r.Done()
 }
 
 // earliest is the soonest that a request's expiration may be to count: the
