@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/petcd/petcd/storage/engine"
@@ -116,20 +117,25 @@ func (r *reader) missing(path string) error {
 	})
 }
 
-// missing says which part of a path that leads nowhere is at fault.
+// missing says which part of a path that leads nowhere is at fault. It looks
+// from the root down and no further than what is there: the path is a client's,
+// and may have names without end.
 func missing(path string, index uint64, look func(string) (dir, ok bool, err error)) error {
-	for {
-		up := parent(path)
-		dir, ok, err := look(up)
+	for at := 1; ; at++ {
+		next := strings.IndexByte(path[at:], '/')
+		if next < 0 {
+			return &Error{Code: CodeKeyNotFound, Cause: path, Index: index}
+		}
+		at += next
+		dir, ok, err := look(path[:at])
 		switch {
 		case err != nil:
 			return err
-		case ok && dir:
-			return &Error{Code: CodeKeyNotFound, Cause: path, Index: index}
-		case ok:
-			return &Error{Code: CodeNotDir, Cause: up, Index: index}
+		case !ok:
+			return &Error{Code: CodeKeyNotFound, Cause: path[:at], Index: index}
+		case !dir:
+			return &Error{Code: CodeNotDir, Cause: path[:at], Index: index}
 		}
-		path = up
 	}
 }
 
