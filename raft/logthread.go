@@ -16,6 +16,8 @@ type appendQueue struct {
 	news chan struct{}
 	sent atomic.Uint64 // messages handed out
 	done atomic.Uint64 // messages written
+	// rounds is how many of the messages that are not written yet have entries.
+	rounds atomic.Int64
 }
 
 func (q *appendQueue) init() {
@@ -24,6 +26,9 @@ func (q *appendQueue) init() {
 }
 
 func (q *appendQueue) put(m *raftpb.Message) {
+	if len(m.GetEntries()) > 0 {
+		q.rounds.Add(1)
+	}
 	q.sent.Add(1)
 	q.mailbox.put(m)
 }
@@ -166,6 +171,9 @@ func (w *logWriter) install(m *raftpb.Message) error {
 func (w *logWriter) deliver(ms []*raftpb.Message) {
 	var local, remote []*raftpb.Message
 	for _, m := range ms {
+		if len(m.GetEntries()) > 0 {
+			w.n.appends.rounds.Add(-1)
+		}
 		for _, r := range m.GetResponses() {
 			if r.GetTo() == w.n.cfg.ID {
 				local = append(local, r)

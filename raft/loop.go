@@ -15,10 +15,6 @@ import (
 )
 
 const (
-	// appendsInFlightMax holds proposals back while so many rounds are on their way to the log: one in its sync, one
-	// that waits for it. More would make batches smaller, not the wait shorter.
-	appendsInFlightMax = 2
-
 	// batchBytesMax bounds the entries that enter raft in one message.
 	batchBytesMax = 4 << 20
 )
@@ -229,8 +225,10 @@ func (n *Node) stepProposals() {
 	if n.st.Lead == etcdraft.None {
 		return
 	}
-	if n.st.State == etcdraft.StateLeader && n.appends.sent.Load()-n.appends.done.Load() >= appendsInFlightMax {
-		return // the log goroutine wakes us
+	if n.st.State == etcdraft.StateLeader && n.appends.rounds.Load() > 0 {
+		// All that comes while entries are being synced shares the next sync. A second round in the queue would hold the
+		// first few of them, and the rest would wait for its sync too. The log goroutine wakes us.
+		return
 	}
 	if len(n.pending) == 0 {
 		n.pending = n.proposals.take(n.pending)
