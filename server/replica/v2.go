@@ -2,12 +2,12 @@ package replica
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/server/v2pb"
 	"github.com/petcd/petcd/storage"
 	"github.com/petcd/petcd/storage/v2store"
@@ -15,24 +15,31 @@ import (
 
 // v2PathsMax bounds the bytes of the paths of the directories that one request of API 2 may make: each has a record with
 // its whole path.
-const v2PathsMax = 16 << 20
+const v2PathsMax = 1 << 20
+
+// CheckV2Path refuses a path with so many directories that nothing can be there.
+func CheckV2Path(path string) error {
+	if apply.V2DirectoryBytes(path) > v2PathsMax {
+		return ErrRequestTooLarge
+	}
+	return nil
+}
 
 // ProposeV2 appends a request of API 2 to the log and waits until it is applied here. Its Time is this member's clock,
 // unless it has one.
 //
 // The error is *v2store.Error when the tree refused the request; any other is Propose's.
 func (r *Replica) ProposeV2(ctx context.Context, req *v2pb.Request) (*v2store.Event, error) {
-	if len(req.GetPath())*strings.Count(req.GetPath(), "/")/2 > v2PathsMax {
-		return nil, ErrRequestTooLarge
+	if err := CheckV2Path(req.GetPath()); err != nil {
+		return nil, err
+	}
+	if err := r.checkRoom(ctx, apply.V2Cost(req)); err != nil {
+		return nil, err
 	}
 	if req.GetTime() == 0 {
 		req.Time = time.Now().UnixNano()
 	}
-	entry, err := v2pb.Entry(nil, req)
-	if err != nil {
-		return nil, err
-	}
-	res, err := r.Propose(ctx, entry)
+	res, err := r.Propose(ctx, v2pb.Entry(nil, req))
 	if err != nil {
 		return nil, err
 	}

@@ -48,11 +48,8 @@ func newAlone(t testing.TB) *alone {
 
 func (a *alone) ProposeV2(_ context.Context, r *v2pb.Request) (*v2store.Event, error) {
 	// As the log would carry it.
-	entry, err := v2pb.Entry(nil, r)
+	r, err := v2pb.FromEntry(v2pb.Entry(nil, r))
 	if err != nil {
-		return nil, err
-	}
-	if r, err = v2pb.FromEntry(entry); err != nil {
 		return nil, err
 	}
 	b := a.store.NewBatch()

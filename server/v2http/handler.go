@@ -119,5 +119,5 @@ func allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 
 // nameCluster says in an answer's header which cluster it is of.
 func (h *Handler) nameCluster(w http.ResponseWriter) {
-	w.Header().Set("X-Etcd-Cluster-ID", membership.IDString(h.member.Status().ClusterID))
+	w.Header().Set("X-Etcd-Cluster-Id", membership.IDString(h.member.Status().ClusterID))
 }

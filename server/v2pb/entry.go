@@ -17,15 +17,14 @@ const entryField protowire.Number = 2
 var ErrMalformed = errors.New("v2pb: malformed API 2 request in a log entry")
 
 // Entry returns the entry with a request in it. header may be nil.
-func Entry(header *pb.RequestHeader, r *Request) (*pb.InternalRaftRequest, error) {
-	data, err := marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("v2pb: %w", err)
-	}
+func Entry(header *pb.RequestHeader, r *Request) *pb.InternalRaftRequest {
+	var buf [256]byte
+	data := appendRequest(buf[:0], r)
+	field := make([]byte, 0, protowire.SizeTag(entryField)+protowire.SizeBytes(len(data)))
+	field = protowire.AppendTag(field, entryField, protowire.BytesType)
 	entry := &pb.InternalRaftRequest{Header: header}
-	field := protowire.AppendTag(nil, entryField, protowire.BytesType)
 	entry.ProtoReflect().SetUnknown(protowire.AppendBytes(field, data))
-	return entry, nil
+	return entry
 }
 
 // FromEntry returns the API 2 request of an entry, nil when it has none.
@@ -45,7 +44,7 @@ func FromEntry(entry *pb.InternalRaftRequest) (*Request, error) {
 			continue
 		}
 		data, _ := protowire.ConsumeBytes(value)
-		r, err := unmarshal(data)
+		r, err := decodeRequest(data)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
