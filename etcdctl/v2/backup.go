@@ -42,7 +42,7 @@ func (c *ctl) backup(call *cli.Context) error {
 		return plain(errors.New("backup needs --data-dir and --backup-dir"))
 	}
 	if err := backup.CopyDirectory(context.Background(), config); err != nil {
-		return plain(err)
+		return plain(errors.New(backup.Message(err)))
 	}
 	return nil
 }

@@ -30,6 +30,12 @@ const (
 // CopyDirectory makes, of the data directory of a member of petcd, one that starts as the only member of a new cluster. The
 // member may be running: the copy then holds at least what it had acknowledged before.
 func CopyDirectory(ctx context.Context, c DirectoryConfig) error {
+	if err := exists(c.DataDir); err != nil {
+		return err
+	}
+	if err := c.apart(); err != nil {
+		return err
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -15,6 +15,10 @@ var (
 	ErrBump = errors.New("--mark-compacted required if --revision-bump > 0")
 	// ErrDirectory says that a directory was given that etcd did not write.
 	ErrDirectory = errors.New("neither a snapshot nor a data directory of etcd; \"etcdctl backup\" copies one of petcd")
+	// ErrNoDirectory says that a data directory is not there.
+	ErrNoDirectory = errors.New("the data directory does not exist")
+	// ErrNested says that a copy would lie in what is copied, or the other way round.
+	ErrNested = errors.New("one is inside the other; give the backup a directory of its own")
 	// ErrInUse says that a server has a data directory of etcd open.
 	ErrInUse = errors.New("in use by a running etcd")
 	// ErrOfEtcd says that a data directory was written by etcd, where one of petcd is needed.

@@ -65,6 +65,10 @@ func Restore(ctx context.Context, c RestoreConfig) (err error) {
 		return err
 	}
 	c.Logger.Info("restored snapshot", attrs...)
+	if s.db != nil && s.etcd == nil {
+		c.Logger.Warn("a snapshot file of etcd has no keys and users of API 2; if there were any, restore the data directory of the stopped member instead",
+			"path", c.Path)
+	}
 	return nil
 }
 

@@ -19,6 +19,9 @@ import (
 // tree's index. The directory is petcd's, also while a server uses it, or that of a member of etcd 3.4 or 3.5 which does not
 // run. Paths have their namespaces: /1 before clients' keys, /2 before what authentication keeps.
 func WalkTree(dataDir, walDir string, fn func(path string, n v2store.Stored) error) (index uint64, err error) {
+	if err := exists(dataDir); err != nil {
+		return 0, err
+	}
 	temp, err := os.MkdirTemp("", "petcd-v2-*")
 	if err != nil {
 		return 0, err

@@ -2,10 +2,14 @@ package etcdutl
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/petcd/petcd/server/backup"
 	"github.com/petcd/petcd/server/replica"
 )
 
@@ -28,6 +32,9 @@ func whenUnlocked[T any](u *utl, open func() (T, error)) (T, error) {
 
 // offline calls fn with a data directory once it is not in use.
 func (u *utl) offline(dir string, fn func(*offline) error) (err error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", dir, backup.ErrNoDirectory)
+	}
 	o, err := whenUnlocked(u, func() (*offline, error) { return replica.OpenOffline(vfs.Default, dir, u.log) })
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/petcd/petcd/server/backup"
 	"github.com/petcd/petcd/server/logging"
 )
 
@@ -65,7 +66,7 @@ func Run(p Process) int {
 		fmt.Fprintln(p.Stderr, ran.UsageString())
 		return exitError
 	}
-	fmt.Fprintln(p.Stderr, "Error:", err)
+	fmt.Fprintln(p.Stderr, "Error:", backup.Message(err))
 	if errors.As(err, &e) {
 		return e.code
 	}
