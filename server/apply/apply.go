@@ -84,10 +84,10 @@ func (a *Applier) dispatch(b *storage.Batch, r *pb.InternalRaftRequest, denied e
 		return &Result{Err: denied}
 	case r.Put != nil:
 		resp, err := a.put(b, r.Put)
-		return a.charge(r, &Result{Resp: resp, Err: err})
+		return a.charge(Cost(r), &Result{Resp: resp, Err: err})
 	case r.Txn != nil:
 		resp, err := a.txn(b, r.Txn, answer)
-		return a.charge(r, &Result{Resp: resp, Err: err})
+		return a.charge(Cost(r), &Result{Resp: resp, Err: err})
 	case r.DeleteRange != nil:
 		resp, err := a.deleteRange(b, r.DeleteRange)
 		return &Result{Resp: resp, Err: err}
@@ -96,7 +96,7 @@ func (a *Applier) dispatch(b *storage.Batch, r *pb.InternalRaftRequest, denied e
 	case r.Compaction != nil:
 		return a.compact(b, r.Compaction)
 	case r.LeaseGrant != nil:
-		return a.charge(r, a.leaseGrant(b, r.LeaseGrant))
+		return a.charge(Cost(r), a.leaseGrant(b, r.LeaseGrant))
 	case r.LeaseRevoke != nil:
 		return a.leaseRevoke(b, r.LeaseRevoke)
 	case r.LeaseCheckpoint != nil:
@@ -141,11 +141,9 @@ func (a *Applier) refuse(r *pb.InternalRaftRequest) *Result {
 
 // charge turns the answer to a write into ErrNoSpace when this member's quota has no room for it. The write stays: other
 // members may have room, and all must hold the same.
-func (a *Applier) charge(r *pb.InternalRaftRequest, res *Result) *Result {
-	if res.Err == nil {
-		if cost := Cost(r); cost > 0 && !a.cfg.Available(cost) {
-			res.Err = ErrNoSpace
-		}
+func (a *Applier) charge(cost int64, res *Result) *Result {
+	if res.Err == nil && cost > 0 && !a.cfg.Available(cost) {
+		res.Err = ErrNoSpace
 	}
 	return res
 }

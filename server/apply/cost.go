@@ -1,6 +1,13 @@
 package apply
 
-import pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+import (
+	"strings"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"github.com/petcd/petcd/server/v2pb"
+	"github.com/petcd/petcd/storage/v2store"
+)
 
 // What etcd's quota reckons for a key's and a lease's own bytes.
 const (
@@ -40,6 +47,31 @@ func opsCost(ops []*pb.RequestOp, depth int) (sum int64) {
 			sum += putCost(o.RequestPut)
 		case *pb.RequestOp_RequestTxn:
 			sum += txnCost(o.RequestTxn, depth+1)
+		}
+	}
+	return sum
+}
+
+// v2Keys is where the v2 tree has clients' keys. What is beside it, users and roles, costs nothing, as those of API 3.
+const v2Keys = "/1"
+
+// V2Cost is Cost for a request of API 2: 0 for one that deletes, or only gives a key more time. The directories above the key
+// count as if all were missing.
+func V2Cost(r *v2pb.Request) int64 {
+	if r.GetMethod() != "PUT" && r.GetMethod() != "POST" || !strings.HasPrefix(r.GetPath(), v2Keys) {
+		return 0
+	}
+	if action, req := v2Change(r); action != v2store.Create && req.Refresh {
+		return 0
+	}
+	return keyOverhead + int64(len(r.GetPath())+len(r.GetVal())) + V2DirectoryBytes(r.GetPath())
+}
+
+// V2DirectoryBytes is the length of the paths of all directories above a path, together.
+func V2DirectoryBytes(path string) (sum int64) {
+	for i := range len(path) {
+		if path[i] == '/' {
+			sum += int64(i)
 		}
 	}
 	return sum

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
 	"github.com/petcd/petcd/server/v2pb"
 	"github.com/petcd/petcd/storage"
 	"github.com/petcd/petcd/storage/v2store"
@@ -13,9 +15,13 @@ import (
 // proposes another for the rest.
 const V2ExpireMax = 10_000
 
-// ApplyV2 is Apply for an entry of API 2. Neither quota nor alarms nor users of API 3 concern it, as in etcd. Reads are no
-// entries: QGET, which etcd wrote to its log, has no effect.
+// ApplyV2 is Apply for an entry of API 2. Of API 3's rules only those about space concern it: both APIs' keys lie on one disk.
+// Reads are no entries: QGET, which etcd wrote to its log, has no effect.
 func (a *Applier) ApplyV2(b *storage.Batch, r *v2pb.Request) (*Result, error) {
+	cost := V2Cost(r)
+	if cost > 0 && a.alarms.has(pb.AlarmType_NOSPACE) {
+		return &Result{Err: ErrNoSpace}, nil
+	}
 	event, err := V2(b.V2(), r)
 	res := &Result{Event: event, Err: err}
 	if errors.Is(err, ErrUnknownRequest) {
@@ -25,7 +31,7 @@ func (a *Applier) ApplyV2(b *storage.Batch, r *v2pb.Request) (*Result, error) {
 	if res.Err != nil && !errors.As(res.Err, &refusal) && !errors.Is(res.Err, ErrUnknownRequest) {
 		return nil, fmt.Errorf("apply: %w", res.Err)
 	}
-	return res, nil
+	return a.charge(cost, res), nil
 }
 
 // V2 makes the change that a request of API 2 asks for. The error is *v2store.Error when the tree refuses it.

@@ -95,14 +95,53 @@ func TestV2SyncEndsABoundedNumber(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestV2IgnoresAlarms: quota and alarms are those of API 3's keys.
-func TestV2IgnoresAlarms(t *testing.T) {
+// TestV2NoSpace refuses under the alarm what needs room, and nothing else; the alarm about damage is API 3's alone.
+func TestV2NoSpace(t *testing.T) {
+	m := newMachine(t)
+	due := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	raise := func(kind pb.AlarmType) {
+		m.apply(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 2, Alarm: kind}})
+	}
+	raise(pb.AlarmType_CORRUPT)
+	for _, path := range []string{"/1/a", "/1/b", "/1/c"} {
+		require.NoError(t, m.v2(&v2pb.Request{Method: "PUT", Path: path, Val: "x", Expiration: due}).Err)
+	}
+	raise(pb.AlarmType_NOSPACE)
+	for name, r := range map[string]*v2pb.Request{
+		"set":            {Method: "PUT", Path: "/1/a"},
+		"create":         {Method: "PUT", Path: "/1/new", PrevExist: proto.Bool(false), Refresh: proto.Bool(true)},
+		"create unique":  {Method: "POST", Path: "/1/new", Refresh: proto.Bool(true)},
+		"update":         {Method: "PUT", Path: "/1/a", PrevExist: proto.Bool(true)},
+		"compareAndSwap": {Method: "PUT", Path: "/1/a", PrevValue: "x"},
+	} {
+		require.ErrorIs(t, m.v2(r).Err, apply.ErrNoSpace, name)
+	}
+	require.EqualValues(t, 3, m.store.V2Index())
+	for name, r := range map[string]*v2pb.Request{
+		"refresh":          {Method: "PUT", Path: "/1/a", PrevExist: proto.Bool(true), Refresh: proto.Bool(true), Expiration: due},
+		"delete":           {Method: "DELETE", Path: "/1/b"},
+		"compareAndDelete": {Method: "DELETE", Path: "/1/c", PrevValue: "x"},
+		"user":             {Method: "PUT", Path: "/2/users/a", Val: "{}"},
+	} {
+		require.NoError(t, m.v2(r).Err, name)
+	}
+	require.NoError(t, m.v2(&v2pb.Request{Method: "SYNC", Time: due}).Err)
+	require.EqualValues(t, 1, m.store.V2Stats().ExpireCount)
+}
+
+// TestV2QuotaAnswersNoSpaceButWrites: as for API 3, what one member has no room for others may have, and all hold the same.
+func TestV2QuotaAnswersNoSpaceButWrites(t *testing.T) {
 	m := newMachine(t)
 	m.full = true
-	for _, kind := range []pb.AlarmType{pb.AlarmType_NOSPACE, pb.AlarmType_CORRUPT} {
-		m.apply(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 2, Alarm: kind}})
-		require.NoError(t, m.v2(&v2pb.Request{Method: "PUT", Path: "/1/a", Val: kind.String()}).Err)
-	}
+	require.ErrorIs(t, m.v2(&v2pb.Request{Method: "PUT", Path: "/1/a"}).Err, apply.ErrNoSpace)
+	require.EqualValues(t, 1, m.store.V2Index())
+	require.NoError(t, m.v2(&v2pb.Request{Method: "DELETE", Path: "/1/a"}).Err)
+}
+
+func TestV2CostCountsEachDirectory(t *testing.T) {
+	cost := func(path string) int64 { return apply.V2Cost(&v2pb.Request{Method: "PUT", Path: path, Val: "123"}) }
+	require.EqualValues(t, len("/1")+len("/1/a"), apply.V2DirectoryBytes("/1/a/b"))
+	require.EqualValues(t, len("/1")+len("/1/a")+len("/1/a/b")-len("/1"), cost("/1/a/b")-cost("/1"))
 }
 
 func TestV2OddEntriesChangeNothing(t *testing.T) {

@@ -130,7 +130,11 @@ func (q *quota) run(ctx context.Context) {
 
 // CheckQuota refuses a request that this member has no room for, before it is proposed, and raises the alarm.
 func (r *Replica) CheckQuota(ctx context.Context, req *pb.InternalRaftRequest) error {
-	cost := apply.Cost(req)
+	return r.checkRoom(ctx, apply.Cost(req))
+}
+
+// checkRoom is CheckQuota for a request of that cost.
+func (r *Replica) checkRoom(ctx context.Context, cost int64) error {
 	if cost == 0 || r.quota.max < 0 || r.quota.size.Load()+r.quota.added.Load()+cost < r.quota.max {
 		return nil
 	}
