@@ -29,6 +29,9 @@ type fake struct {
 	asked  []*v2pb.Request
 	event  func() *v2store.Event // of every watch; nil: never one
 	open   atomic.Int64          // watches
+	opened atomic.Int64          // watches so far
+	ended  func() error          // of every watch's Next, if not nil
+	read   func() *v2store.Event // of every Get, if not nil
 }
 
 func (f *fake) Status() replica.Status {
@@ -43,6 +46,9 @@ func (f *fake) ProposeV2(_ context.Context, r *v2pb.Request) (*v2store.Event, er
 }
 
 func (f *fake) Get(path string, _ bool, _ time.Time) (*v2store.Event, error) {
+	if f.read != nil {
+		return f.read(), nil
+	}
 	return nil, &v2store.Error{Code: v2store.CodeKeyNotFound, Cause: path, Index: 5}
 }
 
@@ -50,6 +56,7 @@ func (f *fake) ReadBarrier(context.Context) error { return nil }
 
 func (f *fake) Watch(string, bool, bool, uint64) (Watcher, error) {
 	f.open.Add(1)
+	f.opened.Add(1)
 	return &fakeWatcher{f}, nil
 }
 
@@ -59,6 +66,9 @@ type fakeWatcher struct{ f *fake }
 func (w *fakeWatcher) StartIndex() uint64 { return 5 }
 func (w *fakeWatcher) Close()             { w.f.open.Add(-1) }
 func (w *fakeWatcher) Next(ctx context.Context) (*v2store.Event, error) {
+	if w.f.ended != nil {
+		return nil, w.f.ended()
+	}
 	if w.f.event != nil && ctx.Err() == nil {
 		return w.f.event(), nil
 	}
@@ -80,6 +90,16 @@ func serve(t *testing.T, f *fake, guard Guard) (*Handler, *httptest.Server) {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return h, s
+}
+
+// send writes a request to a connection of its own.
+func send(t *testing.T, s *httptest.Server, request string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	return conn
 }
 
 func TestGuardIsAskedBeforeTheMember(t *testing.T) {
@@ -124,13 +144,85 @@ func TestReaderWhoTakesNothingEndsItsWatch(t *testing.T) {
 	}}
 	h, s := serve(t, f, nil)
 	h.writeMax = 50 * time.Millisecond
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	require.NoError(t, err)
+	conn := send(t, s, "GET /v2/keys/a?wait=true&stream=true HTTP/1.1\r\nHost: x\r\n\r\n")
 	defer conn.Close()
-	_, err = io.WriteString(conn, "GET /v2/keys/a?wait=true&stream=true HTTP/1.1\r\nHost: x\r\n\r\n")
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return f.open.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.opened.Load() == 1 }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return f.open.Load() == 0 }, 10*time.Second, time.Millisecond, "nobody reads, and the watch is open")
+}
+
+// TestReaderWhoTakesNothingEndsItsRead has an answer larger than what the kernel takes for a client.
+func TestReaderWhoTakesNothingEndsItsRead(t *testing.T) {
+	value := strings.Repeat("x", 64<<20)
+	h, s := serve(t, &fake{read: func() *v2store.Event {
+		return &v2store.Event{Action: v2store.Get, Node: &v2store.Node{Key: "/1/a", Value: &value}}
+	}}, nil)
+	h.writeMax = 50 * time.Millisecond
+	ended := make(chan struct{})
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		h.ServeHTTP(w, r)
+	})
+	conn := send(t, s, "GET /v2/keys/a HTTP/1.1\r\nHost: x\r\n\r\n")
+	defer conn.Close()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "nobody reads, and the answer is kept")
+	}
+}
+
+// TestWatchOfAClientThatLeftEndsWhateverItsBodyWas: a GET may have a body, and nobody needs it.
+func TestWatchOfAClientThatLeftEndsWhateverItsBodyWas(t *testing.T) {
+	f := &fake{}
+	_, s := serve(t, f, nil)
+	conn := send(t, s, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+	require.Eventually(t, func() bool { return f.opened.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, conn.Close())
+	require.Eventually(t, func() bool { return f.open.Load() == 0 }, 10*time.Second, time.Millisecond, "a client that left has a watch")
+}
+
+func TestWatchWithABodyThatIsTooLargeIsRefused(t *testing.T) {
+	f := &fake{}
+	h, s := serve(t, f, nil)
+	req, err := http.NewRequest(http.MethodGet, s.URL+"/v2/keys/a?wait=true", strings.NewReader(strings.Repeat("x", int(h.bodyMax)+1)))
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+	require.True(t, resp.Close, "what is left of the body is no request")
+	require.Zero(t, f.opened.Load())
+}
+
+// TestWatchThatTheMemberEndsIsAnEmptyAnswer waits longer than a client may take for what is written to it.
+func TestWatchThatTheMemberEndsIsAnEmptyAnswer(t *testing.T) {
+	h, s := serve(t, &fake{ended: func() error {
+		time.Sleep(150 * time.Millisecond)
+		return v2store.ErrWatchEnded
+	}}, nil)
+	h.writeMax = 50 * time.Millisecond
+	for range 2 { // on one connection
+		resp, err := http.Get(s.URL + "/v2/keys/a?wait=true")
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Empty(t, body)
+	}
+}
+
+func TestPathsOfTooManyDirectoriesAreRefused(t *testing.T) {
+	f := &fake{}
+	_, s := serve(t, f, nil)
+	deep := s.URL + "/v2/keys" + strings.Repeat("/a", 2000)
+	for _, url := range []string{deep, deep + "?wait=true"} {
+		resp, err := http.Get(url)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+	}
+	require.Zero(t, f.opened.Load())
 }
 
 func TestWatchesHaveOnlyTheirConnectionsGoroutines(t *testing.T) {
@@ -140,11 +232,7 @@ func TestWatchesHaveOnlyTheirConnectionsGoroutines(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var conns []net.Conn
 	for range watches {
-		conn, err := net.Dial("tcp", s.Listener.Addr().String())
-		require.NoError(t, err)
-		_, err = io.WriteString(conn, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n")
-		require.NoError(t, err)
-		conns = append(conns, conn)
+		conns = append(conns, send(t, s, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n"))
 	}
 	require.Eventually(t, func() bool { return f.open.Load() == watches }, 10*time.Second, time.Millisecond)
 	// net/http has two for each: one serves, one notices that the client leaves.

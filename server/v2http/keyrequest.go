@@ -43,10 +43,7 @@ func (k *keyRequest) method() string {
 func (h *Handler) parseKeyRequest(w http.ResponseWriter, r *http.Request, now time.Time) (*keyRequest, *keyError) {
 	r.Body = http.MaxBytesReader(w, r.Body, h.bodyMax)
 	if err := r.ParseForm(); err != nil {
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			return nil, refusal(codeInvalidForm, "http: POST too large")
-		}
-		return nil, refusal(codeInvalidForm, err.Error())
+		return nil, formError(err)
 	}
 	f := &fields{form: r.Form}
 	req := &v2pb.Request{
@@ -80,6 +77,14 @@ func (h *Handler) parseKeyRequest(w http.ResponseWriter, r *http.Request, now ti
 		req.Expiration = now.Add(time.Duration(*ttl) * time.Second).UnixNano()
 	}
 	return k, f.refused
+}
+
+// formError refuses a request whose body cannot be read.
+func formError(err error) *keyError {
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return refusal(codeInvalidForm, "http: POST too large")
+	}
+	return refusal(codeInvalidForm, err.Error())
 }
 
 // fields reads the fields of a form. Of a field that is there more than once the first counts. The first refusal stays.

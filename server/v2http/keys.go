@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/storage/v2store"
 )
 
@@ -27,6 +27,10 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) {
 	}
 	if !h.auth.Allows(r, r.URL.Path[len(keysPath):], k.req.GetRecursive(), !reads(r)) {
 		refusal(codeUnauthorized, "Insufficient credentials").write(w)
+		return
+	}
+	if err := replica.CheckV2Path(k.req.GetPath()); err != nil {
+		keyErrorOf(err).write(w)
 		return
 	}
 	if k.watches() {
@@ -78,11 +82,17 @@ func (h *Handler) writeEvent(w http.ResponseWriter, event *v2store.Event, noValu
 	if event.Created() {
 		w.WriteHeader(http.StatusCreated)
 	}
-	sent := trimmed(event)
-	if noValue && writes(event.Action) {
-		sent.Node, sent.PrevNode = nil, nil
+	h.sendEvent(w, event, noValue && writes(event.Action))
+}
+
+// sendEvent writes an event's line, and reports whether the client took it.
+func (h *Handler) sendEvent(w http.ResponseWriter, event *v2store.Event, bare bool) bool {
+	var buf [1024]byte
+	line, err := appendEvent(buf[:0], event, bare)
+	if err == nil {
+		_, err = w.Write(line)
 	}
-	h.encode(w, sent)
+	return h.answered(err)
 }
 
 // writes tells whether an action leaves a value, which noValueOnSuccess leaves out of the answer.
@@ -92,33 +102,13 @@ func writes(a v2store.Action) bool {
 
 // encode writes a value as a line of JSON. It reports whether the client took it.
 func (h *Handler) encode(w http.ResponseWriter, v any) bool {
-	err := json.NewEncoder(w).Encode(v)
+	return h.answered(json.NewEncoder(w).Encode(v))
+}
+
+// answered notes why an answer could not be written, if so.
+func (h *Handler) answered(err error) bool {
 	if err != nil {
 		h.logger.Debug("could not answer a client", "error", err)
 	}
 	return err == nil
-}
-
-// trimmed is a copy of an event as clients see it: they are not told that it is a refresh.
-func trimmed(e *v2store.Event) *v2store.Event {
-	c := *e
-	c.Refresh = false
-	c.Node, c.PrevNode, c.Refresh = trimmedNode(e.Node), trimmedNode(e.PrevNode), false // etcd never shows it
-	return &c
-}
-
-// trimmedNode is a copy of a node and all below it, without the namespace.
-func trimmedNode(n *v2store.Node) *v2store.Node {
-	if n == nil {
-		return nil
-	}
-	c := *n
-	c.Key = strings.TrimPrefix(n.Key, namespace)
-	if n.Nodes != nil {
-		c.Nodes = make([]*v2store.Node, len(n.Nodes))
-		for i, child := range n.Nodes {
-			c.Nodes[i] = trimmedNode(child)
-		}
-	}
-	return &c
 }

@@ -31,8 +31,8 @@ type Member interface {
 	Traffic() transport.Stats
 }
 
-// Tree is the replicated tree, as far as this member has applied the log. Paths have their namespace. Errors are of type
-// *v2store.Error.
+// Tree is the replicated tree, as far as this member has applied the log. Paths have their namespace. The errors of
+// requests that were refused are of type *v2store.Error; any other is the engine's.
 type Tree interface {
 	Get(path string, recursive bool, now time.Time) (*v2store.Event, error)
 	// Watch sees changes from index since on, 0 standing for the next.
@@ -42,7 +42,8 @@ type Tree interface {
 
 // Watcher is a place in the tree's history.
 type Watcher interface {
-	// Next waits for the next change that is watched. After an error there are no more.
+	// Next waits for the next change that is watched. After an error there are no more: it is *v2store.Error when the history
+	// is gone, v2store.ErrWatchEnded at the end, ctx's, or the engine's.
 	Next(ctx context.Context) (*v2store.Event, error)
 	// StartIndex is the tree's index when the watch began.
 	StartIndex() uint64

@@ -1,11 +1,12 @@
 package v2http
 
 import (
+	"io"
 	"net/http"
 	"time"
 )
 
-// writeMax is how long a client may take for what is written to it before the watch ends.
+// writeMax is how long a client may take for one piece of what is written to it.
 const writeMax = 30 * time.Second
 
 // serveWatch answers with the next change, or with every one.
@@ -14,6 +15,11 @@ const writeMax = 30 * time.Second
 // goroutine, net/http's; there is no other, and no queue. A client that falls too far behind is told nothing more, and a new
 // watch from the index it has seen will say that the history is gone.
 func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyRequest) {
+	// net/http looks whether the client has left only once the body was read.
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		formError(err).write(w)
+		return
+	}
 	stream := k.req.GetStream()
 	watcher, err := h.member.Watch(k.req.GetPath(), k.req.GetRecursive(), stream, k.req.GetSince())
 	if err != nil {
@@ -24,7 +30,8 @@ func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyReque
 	conn := http.NewResponseController(w)
 	h.setIndexes(w, watcher.StartIndex())
 	w.WriteHeader(http.StatusOK)
-	// A connection without deadlines is left to TCP.
+	// A connection without deadlines is left to TCP. It may carry other requests after this one.
+	defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
 	_ = conn.SetWriteDeadline(time.Now().Add(h.writeMax))
 	if conn.Flush() != nil {
 		return
@@ -34,11 +41,8 @@ func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyReque
 		if err != nil { // the client left, the member closes, or the history went past this reader
 			return
 		}
-		_ = conn.SetWriteDeadline(time.Now().Add(h.writeMax))
-		if !h.encode(w, trimmed(event)) || !stream || conn.Flush() != nil {
-			break
+		if !h.sendEvent(w, event, false) || !stream || conn.Flush() != nil {
+			return
 		}
 	}
-	// The connection may carry other requests after this one.
-	_ = conn.SetWriteDeadline(time.Time{})
 }
