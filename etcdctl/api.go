@@ -44,7 +44,12 @@ func run(p host.Process) int {
 			err, inForceBecause(p), other.value, other.value)
 		return exitUsage
 	}
-	return inForce.run(p)
+	if inForce.value == api2.value {
+		warnOfVariables(p)
+	}
+	code := inForce.run(p)
+	hintAtEtcdutl(p)
+	return code
 }
 
 // inForceBecause says which API is in force, and why.

@@ -29,7 +29,11 @@
 //   - C2: etcdctl connects first, so a wrong call without a server fails with
 //     the connection's error and exit code.
 //   - An endpoint without a scheme (host:port) is taken to be http. etcdctl
-//     refuses it, or fails to connect to it.
+//     refuses it, or fails to connect to it. One without scheme and port is
+//     refused; http://host is port 80, as in any URL.
+//   - A server that answers as if it had no API 2 is pointed out after the error,
+//     variables that API 3 alone reads and commands that became etcdutl's too
+//     (package main).
 //   - `set key --ttl 5 value` and `watch -f key -r` mean what they seem to. An
 //     unknown flag after the arguments is refused; Debian's build of etcdctl
 //     ignores it, and upstream's takes value and key for each other.

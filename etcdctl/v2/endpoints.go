@@ -20,12 +20,16 @@ func (c *ctl) endpoints() ([]string, error) {
 	}
 	endpoints := make([]string, len(found))
 	for i, endpoint := range found {
-		if !strings.Contains(endpoint, "://") {
+		bare := !strings.Contains(endpoint, "://")
+		if bare {
 			endpoint = "http://" + endpoint
 		}
 		u, err := url.Parse(endpoint)
 		if err != nil {
 			return nil, err
+		}
+		if bare && u.Port() == "" { // only a URL says that HTTP's own port is meant
+			return nil, fmt.Errorf("endpoint %q has no port: give host:port or a URL", found[i])
 		}
 		endpoints[i] = u.String()
 	}

@@ -78,4 +78,7 @@ func report(w io.Writer, err error) {
 			fmt.Fprintln(w, all.Detail())
 		}
 	}
+	if e != nil && e.err != nil && hasNoAPI2(e.err) {
+		fmt.Fprintln(w, noAPI2Hint)
+	}
 }
