@@ -34,6 +34,7 @@ help: ## Lists the targets.
 .PHONY: build
 build: ## Builds etcd, etcdctl, etcdutl and bench into bin/.
 	@mkdir -p $(BIN)
+	@echo 'building into $(BIN)/ (minutes the first time, then seconds)'
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcd ./server/cmd/etcd
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcdctl ./etcdctl
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/etcdutl ./server/cmd/etcdutl
