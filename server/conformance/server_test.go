@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -22,6 +23,9 @@ type server struct {
 	cluster *process.Cluster
 	client  *clientv3.Client
 	stubs
+
+	// as is an HTTP client that has a user's certificate; nil where clients need none.
+	as func(user string) *http.Client
 }
 
 // stubs are the services of one member without a client library's retries.

@@ -22,6 +22,8 @@ type family struct {
 	own     bool
 	members int
 	flags   []string
+
+	certificates bool // its clients need them; of API 2 only
 }
 
 var families = []family{

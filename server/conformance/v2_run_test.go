@@ -129,11 +129,16 @@ func (r *v2Run) send(method, line string) *http.Response {
 	if form != "" {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	client := r.e.http("")
 	for _, h := range parts[1:] {
 		name, value, _ := strings.Cut(h, ": ")
 		if name == "as" {
-			user, password, _ := strings.Cut(value, ":")
-			req.SetBasicAuth(user, password)
+			if user, password, given := strings.Cut(value, ":"); given {
+				req.SetBasicAuth(user, password)
+			} else {
+				require.NotNil(r.t, r.e.as, "%s: without certificates a user has a password", line)
+				client = r.e.http(user)
+			}
 			continue
 		}
 		req.Header.Set(name, value)
@@ -141,7 +146,7 @@ func (r *v2Run) send(method, line string) *http.Response {
 			req.Header.Del(name)
 		}
 	}
-	resp, err := v2Client.Do(req)
+	resp, err := client.Do(req)
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { _ = resp.Body.Close() })
 	return resp

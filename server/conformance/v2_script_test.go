@@ -18,7 +18,8 @@ import (
 // v2Run.do writes it:
 //
 //	> METHOD /key [form] [| Header: value]   a request for a key below the case's own directory; /v2/... is the path as it is
-//	                                         a value - leaves the header out
+//	                                         a value - leaves the header out; "as: NAME:PASSWORD" is HTTP's basic
+//	                                         authentication, "as: NAME" the certificate of that name
 //	> watch NAME /key?wait=true              opens a watch; its answer is the header
 //	> next NAME                              the watch's next line
 //	> end NAME                               what is left of the watch, to its end
