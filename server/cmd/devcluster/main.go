@@ -74,7 +74,8 @@ func run(ctx context.Context, etcd, dataDir string, size int) error {
 			if left--; left == 0 {
 				return dead.obituary()
 			}
-			fmt.Fprintf(os.Stderr, "devcluster: %v; %d of %d go on\n", dead.obituary(), left, size)
+			fmt.Fprintf(os.Stderr, "devcluster: %v; %d of %d go on\nto start it again, in another terminal:\n\n  %s\n\n",
+				dead.obituary(), left, size, dead.command())
 		}
 	}
 }

@@ -129,11 +129,24 @@ func (m *member) healthy(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// obituary is the error that says why the member's end was not wanted, with the last line of its log.
+// signaled tells whether a signal ended the process, which is done, before it could say a word.
+func (m *member) signaled() bool {
+	var exit *exec.ExitError
+	return errors.As(m.err, &exit) && exit.ExitCode() < 0
+}
+
+// command is the line for a shell that starts the member again.
+func (m *member) command() string { return strings.Join(m.cmd.Args, " ") }
+
+// obituary is the error that says why the member's end was not wanted, with the last line of its log if it may have written
+// that when it ended.
 func (m *member) obituary() error {
 	err := m.err
 	if err == nil {
 		err = errors.New("it exited")
+	}
+	if m.signaled() {
+		return fmt.Errorf("%s ended: %w", m.name, err) // the log cannot know of it
 	}
 	logged, readErr := os.ReadFile(m.logPath)
 	if readErr != nil {
