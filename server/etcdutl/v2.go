@@ -61,6 +61,9 @@ func (c *v2Cluster) keys(endpoints string) (client.KeysAPI, error) {
 	}
 	for _, e := range strings.Split(endpoints, ",") {
 		if !strings.Contains(e, "://") {
+			if _, _, err := net.SplitHostPort(e); err != nil { // only a URL says that HTTP's own port is meant
+				return nil, fmt.Errorf("endpoint %q has no port: give host:port or a URL", e)
+			}
 			e = "http://" + e
 		}
 		config.Endpoints = append(config.Endpoints, e)
