@@ -83,14 +83,17 @@ func (h *Handler) writeEvent(w http.ResponseWriter, event *v2store.Event, noValu
 		w.WriteHeader(http.StatusCreated)
 	}
 	h.sendEvent(w, event, noValue && writes(event.Action))
+	// The connection may carry other requests after this one.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }
 
-// sendEvent writes an event's line, and reports whether the client took it.
+// sendEvent writes an event's line, and reports whether the client took it. The last deadline stays.
 func (h *Handler) sendEvent(w http.ResponseWriter, event *v2store.Event, bare bool) bool {
 	var buf [1024]byte
 	line, err := appendEvent(buf[:0], event, bare)
 	if err == nil {
-		_, err = w.Write(line)
+		to := &patience{w: w, conn: http.NewResponseController(w), max: h.writeMax}
+		_, err = to.Write(line)
 	}
 	return h.answered(err)
 }
