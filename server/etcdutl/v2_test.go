@@ -26,3 +26,16 @@ func TestOwnSession(t *testing.T) {
 	}
 	require.Equal(t, string(want), got)
 }
+
+// TestRestoreOfFileTells warns that a snapshot file of etcd has nothing of API 2; a data directory has it, and there is no warning.
+func TestRestoreOfFileTells(t *testing.T) {
+	dir := fixtures(t)
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "data"), os.DirFS("testdata/etcd-3.4.23-data")))
+	const warning = "a snapshot file of etcd has no keys and users of API 2"
+	_, stderr, code := inProcess(t, dir, []string{"snapshot", "restore", "etcd-3.4.23.db", "--data-dir", "of-file"})
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, warning)
+	_, stderr, code = inProcess(t, dir, []string{"snapshot", "restore", "data", "--data-dir", "of-directory"})
+	require.Zero(t, code, stderr)
+	require.NotContains(t, stderr, warning)
+}
