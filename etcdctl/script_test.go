@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,19 +29,35 @@ const startTimeout = time.Minute
 
 // TestMain makes the test binary an etcdctl when it is started by that name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"etcdctl": main})
+	testscript.Main(withBuildDir{m}, map[string]func(){"etcdctl": main})
+}
+
+// withBuildDir runs tests while there is a buildDir.
+type withBuildDir struct{ tests *testing.M }
+
+// Run is for testscript.Main, which calls it in the test binary and not in an etcdctl.
+func (m withBuildDir) Run() int {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "petcd-etcdctl-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(buildDir)
+	return m.tests.Run()
 }
 
 // TestSessions replays the sessions of testdata. Each is a list of commands
 // with what they print; see session_test.go for the form. To write down anew
 // what an etcdctl prints, run with PETCD_UPDATE=1, against etcd's own.
 func TestSessions(t *testing.T) {
+	t.Parallel() // they wait for disks more than they work
 	sessions{dir: "testdata", api: "3", server: serverBinary(t)}.replay(t)
 }
 
 // TestSessionsOfAPI2 replays those of testdata/v2, on petcd and on the last etcd
 // whose etcdctl they were recorded from.
 func TestSessionsOfAPI2(t *testing.T) {
+	t.Parallel()
 	t.Run("petcd", func(t *testing.T) {
 		t.Parallel()
 		sessions{dir: "testdata/v2", api: "2", server: serverBinary(t)}.replay(t)
@@ -109,12 +126,20 @@ func serverBinary(t *testing.T) string {
 	if path := os.Getenv("PETCD_SERVER"); path != "" {
 		return path
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // it may have to be built
-	defer cancel()
-	found, err := process.Locate(ctx, process.Petcd, t.TempDir())
+	found, err := petcd()
 	require.NoError(t, err)
 	return found.Etcd
 }
+
+// buildDir holds the server that the sessions build; see withBuildDir.
+var buildDir string
+
+// petcd finds petcd's server, or builds it once for all sessions.
+var petcd = sync.OnceValues(func() (process.Binaries, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	return process.Locate(ctx, process.Petcd, buildDir)
+})
 
 // secure is a cluster whose client port speaks TLS and demands certificates.
 // The session finds a CA and a client's certificate and key in $CA, $CERT and
