@@ -46,8 +46,8 @@ func TestEveryCaseMeasuresPetcd(t *testing.T) {
 		"watch":        "watch-latency --streams 2 --watchers 3",
 		"lease":        "lease",
 		"v2 set":       "v2-set",
-		"v2 get":       "v2-get",
-		"v2 quorum":    "v2-get --quorum --members 3",
+		"v2 get":       "v2-get --keys 50",
+		"v2 quorum":    "v2-get --quorum --members 3 --keys 50",
 		"v2 watch":     "v2-watch --watchers 6 --keys 1",
 	} {
 		t.Run(name, func(t *testing.T) {
