@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.etcd.io/etcd/api/v3/etcdserverpb/gw"
@@ -59,14 +60,21 @@ func NewGateway(ctx context.Context, o GatewayOptions) (http.Handler, error) {
 	return &websockets{next: fullDuplex(mux), messageMax: bodyMax, logger: o.Logger}, nil
 }
 
+// streamed are the calls whose clients send more than one request.
+var streamed = []string{"/v3/watch", "/v3/lease/keepalive"}
+
 // fullDuplex lets a stream's requests be read after its first answer was written. Over HTTP/1.1 the server otherwise closes
 // the body by then, and a call that sends several requests loses those that were not read yet.
+//
+// It is for these calls alone: after a body that its handler has not read, net/http cannot use such a connection again.
 func fullDuplex(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// HTTP/2 is duplex by itself, and a websocket's writer has no such switch.
-		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
+		if slices.Contains(streamed, r.URL.Path) {
+			// HTTP/2 is duplex by itself, and a websocket's writer has no such switch.
+			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
