@@ -85,12 +85,33 @@ func (h *Hub) Watch(path string, recursive, stream bool, since uint64) (*Watcher
 func (h *Hub) search(w *Watcher) {
 	for ; w.next <= h.ring.last; w.next++ {
 		s := h.ring.at(w.next)
+		if s.undecided(w.path) {
+			whole, err := h.whole(s, w.next)
+			if err != nil || whole == nil { // who reads the event is told why
+				w.pending = w.next
+				w.next++
+				return
+			}
+			s = whole
+		}
 		if past := w.next <= w.start || !s.live; past && w.wantsPast(s) || !past && w.wants(s) {
 			w.pending = w.next
 			w.next++
 			return
 		}
 	}
+}
+
+// whole is a slot with all of its key, from the event's record; nil when that is
+// not kept. REQUIRES: mu held.
+func (h *Hub) whole(s *slot, index uint64) (*slot, error) {
+	e, err := h.history.Event(index)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	w := *s
+	w.key, w.cut = e.Node.Key, false
+	return &w, nil
 }
 
 // Publish shows watchers the changes of a batch.

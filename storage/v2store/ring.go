@@ -1,10 +1,17 @@
 package v2store
 
-import "github.com/petcd/petcd/storage/schema"
+import (
+	"strings"
+
+	"github.com/petcd/petcd/storage/schema"
+)
 
 // ringBytesMax bounds the events of a ring that are in memory. Those before
 // them are read from their records.
 const ringBytesMax = 16 << 20
+
+// slotKeyMax bounds the key of an event that is in memory no more.
+const slotKeyMax = 256
 
 // ring is the newest events, to be matched against watches.
 type ring struct {
@@ -19,6 +26,7 @@ type ring struct {
 type slot struct {
 	event   *Event // nil: only on disk
 	key     string
+	cut     bool // the key is only the beginning of the event's
 	refresh bool
 	dir     bool // a directory ended
 	// live says that the event was seen as it happened, and woken are then the
@@ -46,13 +54,27 @@ func (r *ring) add(e *Event, live bool) *slot {
 	r.count = min(r.count+1, uint64(len(r.slots)))
 	r.bytes += e.size()
 	r.loaded = max(r.loaded, r.first())
-	for ; r.bytes > ringBytesMax; r.loaded++ {
+	for ; r.bytes > ringBytesMax && r.loaded < r.last; r.loaded++ {
 		if old := r.at(r.loaded); old.event != nil {
 			r.bytes -= old.event.size()
-			old.event = nil
+			old.drop()
 		}
 	}
 	return s
+}
+
+// drop leaves of an event what most watches are told apart by. The copy frees
+// what the key was a part of.
+func (s *slot) drop() {
+	s.event = nil
+	s.cut = len(s.key) > slotKeyMax
+	s.key = strings.Clone(s.key[:min(len(s.key), slotKeyMax)])
+}
+
+// undecided tells whether the rest of a key that was cut decides if the slot is
+// for the watch of a path.
+func (s *slot) undecided(path string) bool {
+	return s.cut && (strings.HasPrefix(s.key, path) || strings.HasPrefix(path, s.key))
 }
 
 // size is what an event takes in memory, about.
