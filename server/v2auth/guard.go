@@ -21,7 +21,7 @@ func (s *Store) Allows(r *http.Request, key string, recursive, write bool) bool 
 		if role != nil && role.allows(key, false, write) {
 			return true
 		}
-		s.logger.Warn("invalid access for a guest role on key", "role-name", Guest, "key", key)
+		s.logger.Warn("invalid access for a guest role on key", "role-name", Guest, "key", shown(key))
 		return false
 	}
 	for _, name := range u.Roles {
@@ -29,7 +29,7 @@ func (s *Store) Allows(r *http.Request, key string, recursive, write bool) bool 
 			return true
 		}
 	}
-	s.logger.Warn("invalid access for user on key", "user-name", u.User, "key", key)
+	s.logger.Warn("invalid access for user on key", "user-name", u.User, "key", shown(key))
 	return false
 }
 
@@ -49,8 +49,19 @@ func (s *Store) AllowsRoot(r *http.Request) bool {
 		}
 	}
 	s.logger.Warn("a user does not have root role for resource", "root-user", u.User, "root-role-name", Root,
-		"resource-path", r.URL.Path)
+		"resource-path", shown(r.URL.Path))
 	return false
+}
+
+// shownBytes is how much of a path the log says: who is refused must not fill it.
+const shownBytes = 200
+
+// shown is a path as the log says it.
+func shown(path string) string {
+	if len(path) <= shownBytes {
+		return path
+	}
+	return path[:shownBytes] + "..."
 }
 
 // caller is the user whom a request proves to come from; nil and true for a guest, who names nobody. Whoever sends an

@@ -237,6 +237,21 @@ func TestPasswordsAreNotLogged(t *testing.T) {
 	require.NotContains(t, log.String(), "canary")
 }
 
+func TestPathsThatAreRefusedDoNotFillTheLog(t *testing.T) {
+	var log bytes.Buffer
+	s, _ := realm(t)
+	s.logger = slog.New(slog.NewTextHandler(&log, nil))
+	long := "/" + strings.Repeat("x", 1<<20)
+	require.False(t, s.Allows(from("ann", "a"), long, false, true))
+	require.NoError(t, s.DeleteRole(t.Context(), Guest))
+	require.False(t, s.Allows(from("", ""), long, false, true))
+	r := from("ann", "a")
+	r.URL.Path = long
+	require.False(t, s.AllowsRoot(r))
+	require.Contains(t, log.String(), long[:100])
+	require.Less(t, log.Len(), 2000)
+}
+
 // FuzzDocuments: what the tree holds may come from anybody's backup.
 func FuzzDocuments(f *testing.F) {
 	f.Add(`{"user":"root","password":"x","roles":null}`, "/a/", true)
