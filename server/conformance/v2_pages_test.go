@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -131,16 +133,54 @@ func v2HistoryEndCases(s *suite) {
 	s.run("history_is_bounded", func(t *testing.T, e *env) {
 		r := newV2Run(t, e)
 		r.do("PUT /a value=first")
-		for i := range 1001 {
-			require.Contains(t, r.do(fmt.Sprint("PUT /b value=", i))[0], "20")
+		var writers sync.WaitGroup
+		const connections = 8
+		failed := make(chan error, connections)
+		for w := range connections {
+			writers.Go(func() {
+				for i := w; i < 1001; i += connections {
+					if err := putV2(e, r.dir+"/b", strconv.Itoa(i)); err != nil {
+						failed <- err
+						return
+					}
+				}
+			})
 		}
+		writers.Wait()
+		close(failed)
+		for err := range failed {
+			require.NoError(t, err)
+		}
+		_, _, head := v2Ask(e.ctx, t, e.cluster.Member(0), http.MethodPut, "/v2/keys"+r.dir+"/b", url.Values{"value": {"last"}})
+		last, err := strconv.Atoi(head.Get("X-Etcd-Index"))
+		require.NoError(t, err)
 		code, body := e.text(t, http.MethodGet, "/v2/keys"+r.dir+"/a?wait=true&waitIndex="+r.indexes[0], "")
 		require.Equal(t, http.StatusBadRequest, code)
 		require.Regexp(t, `^\{"errorCode":401,"message":"The event in requested index is outdated and cleared","cause":"the requested history has been cleared \[\d+/`+
 			r.indexes[0]+`\]","index":\d+\}\n$`, body)
-		code, body = e.text(t, http.MethodGet, "/v2/keys"+r.dir+"/b?wait=true&waitIndex="+r.indexes[len(r.indexes)-10], "")
+		code, body = e.text(t, http.MethodGet, "/v2/keys"+r.dir+"/b?wait=true&waitIndex="+strconv.Itoa(last-500), "")
 		require.Equal(t, http.StatusOK, code, body)
 	})
+}
+
+// putV2 writes a key; unlike v2Ask it may be called in a goroutine.
+func putV2(e *env, key, value string) error {
+	form := url.Values{"value": {value}}.Encode()
+	req, err := http.NewRequestWithContext(e.ctx, http.MethodPut, e.cluster.Member(0).ClientURL+"/v2/keys"+key, strings.NewReader(form))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := v2Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
+		return fmt.Errorf("PUT %s value=%s: %s", key, value, resp.Status)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }
 
 // v2OffCases: a server that was told to leave API 2 out.

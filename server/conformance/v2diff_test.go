@@ -154,7 +154,7 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 				return body
 			}
 		},
-		"event lost": event(func(n int64, ev []byte) ([]byte, bool) { return ev, n == 20 }),
+		"event lost": event(func(n int64, ev []byte) ([]byte, bool) { return ev, n == 5 }),
 		"event changed": event(func(_ int64, ev []byte) ([]byte, bool) {
 			return bytes.Replace(ev, []byte(`"set"`), []byte(`"update"`), 1), false
 		}),
