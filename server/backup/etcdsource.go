@@ -25,20 +25,48 @@ func openEtcd(dataDir, walDir string, meter *Meter) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dataDir, err)
 	}
-	s, err := openSource(contents.Database, meter)
+	s, has, err := openDatabase(contents, meter)
 	if err != nil {
 		return nil, err
 	}
-	if s.db == nil {
-		err = fmt.Errorf("%s: %w", contents.Database, etcddb.ErrForeign)
-	} else if s.tail, err = missing(s.db, contents); err != nil {
-		err = fmt.Errorf("%s: %w", dataDir, err)
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	s.etcd = contents
+	s.etcd, s.tail = contents, missing(has, contents.Entries)
 	return s, nil
+}
+
+// openDatabase opens the database in a directory of etcd and returns its consistent index, that of the last entry that it is
+// certain to hold. What the directory's log lacks is in it: as etcd does when it starts, openDatabase passes over a database
+// that is older than the snapshot for the one that came with the snapshot.
+func openDatabase(c *etcddir.Contents, meter *Meter) (s *source, has uint64, err error) {
+	for _, path := range []string{c.Database, c.Received} {
+		s, has, err = openIndexed(path, meter)
+		if errors.Is(err, fs.ErrNotExist) && path == c.Received {
+			return nil, 0, fmt.Errorf("%w: %s is older than the snapshot of index %d, and %s does not exist",
+				etcddb.ErrCorrupt, c.Database, c.Index, path)
+		}
+		if err != nil || has >= c.Index {
+			return s, has, err
+		}
+		if err := s.close(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return nil, 0, fmt.Errorf("%w: %s is older than the snapshot of index %d", etcddb.ErrCorrupt, c.Received, c.Index)
+}
+
+// openIndexed opens one database with its consistent index.
+func openIndexed(path string, meter *Meter) (*source, uint64, error) {
+	s, err := openSource(path, meter)
+	if err != nil {
+		return nil, 0, err
+	}
+	if s.db == nil {
+		return nil, 0, errors.Join(fmt.Errorf("%s: %w", path, etcddb.ErrForeign), s.close())
+	}
+	has, err := consistentIndex(s.db)
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("%s: %w", path, err), s.close())
+	}
+	return s, has, nil
 }
 
 // notRunning refuses a directory whose log a server has locked.
@@ -67,30 +95,26 @@ func notRunning(dataDir, walDir string) error {
 	return nil
 }
 
+// consistentIndex is 0 in a database that has none yet.
+func consistentIndex(db *etcddb.File) (uint64, error) {
+	b, err := db.Get(etcddb.BucketMeta, etcddb.MetaConsistentIndex)
+	if err != nil || b == nil {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, fmt.Errorf("%w: consistent index", etcddb.ErrCorrupt)
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
 // missing are the requests of API 3 in the log that the database may lack: those after its consistent index. etcd applies
 // them again when it starts. That some are in the database already does no harm, as they change nothing the second time.
-func missing(db *etcddb.File, c *etcddir.Contents) ([]*pb.InternalRaftRequest, error) {
-	b, err := db.Get(etcddb.BucketMeta, etcddb.MetaConsistentIndex)
-	if err != nil {
-		return nil, err
-	}
-	if b != nil && len(b) != 8 {
-		return nil, fmt.Errorf("%w: consistent index", etcddb.ErrCorrupt)
-	}
-	has := uint64(0)
-	if b != nil {
-		has = binary.BigEndian.Uint64(b)
-	}
-	if has < c.Index {
-		// The entries between are not in the log that was read. etcd commits its database before it takes a snapshot, so
-		// there was no request among them that changed a key.
-		has = c.Index
-	}
+func missing(has uint64, entries []etcddir.Entry) []*pb.InternalRaftRequest {
 	var requests []*pb.InternalRaftRequest
-	for _, e := range c.Entries {
+	for _, e := range entries {
 		if e.Index > has && e.V3 != nil && e.V3.ClusterMemberAttrSet == nil && e.V3.ClusterVersionSet == nil {
 			requests = append(requests, e.V3)
 		}
 	}
-	return requests, nil
+	return requests
 }

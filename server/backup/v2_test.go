@@ -248,9 +248,15 @@ func TestRestoreOfACrashedMember(t *testing.T) {
 	restore(t, from.Member(0).DataDir, there, asItIs)
 	start(t, from)
 	start(t, there)
-	want, err := client(t, from.Member(0), false).HashKV(t.Context(), from.Member(0).ClientURL, 0)
+	sameKeys(t, from.Member(0), there.Member(0))
+}
+
+// sameKeys verifies that two members have the same keys of API 3 with the same history.
+func sameKeys(t *testing.T, a, b *process.Member) {
+	t.Helper()
+	want, err := client(t, a, false).HashKV(t.Context(), a.ClientURL, 0)
 	require.NoError(t, err)
-	got, err := client(t, there.Member(0), false).HashKV(t.Context(), there.Member(0).ClientURL, 0)
+	got, err := client(t, b, false).HashKV(t.Context(), b.ClientURL, 0)
 	require.NoError(t, err)
 	require.Equal(t, want.Hash, got.Hash)
 	require.Equal(t, want.Header.Revision, got.Header.Revision)

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -15,6 +14,7 @@ import (
 // Contents is what Open found.
 type Contents struct {
 	Database string // the path of the member's bbolt file
+	Received string // the path of the database that came with the snapshot, if its leader sent it; it may be Database by now
 	Tree     *Tree  // as of Index
 	Index    uint64 // of the snapshot; 0: there was none, and the tree is empty
 	Entries  []Entry
@@ -35,41 +35,49 @@ func Open(dataDir, walDir string) (*Contents, error) {
 	if walDir == "" {
 		walDir = filepath.Join(dataDir, "member", "wal")
 	}
+	files, err := logFiles(walDir)
+	if err != nil {
+		return nil, err
+	}
+	named, err := namedSnapshots(walDir, files)
+	if err != nil {
+		return nil, err
+	}
 	c := &Contents{Database: filepath.Join(snapDir, "db"), Tree: &Tree{}}
-	snap, err := newestSnapshot(snapDir)
+	snap, err := readSnapshot(snapDir, named)
 	if err != nil {
 		return nil, err
 	}
 	if snap != nil {
 		c.Index = snap.GetMetadata().GetIndex()
+		c.Received = filepath.Join(snapDir, fmt.Sprintf("%016x.snap.db", c.Index))
 		if c.Tree, err = decodeTree(snap.GetData()); err != nil {
 			return nil, err
 		}
 	}
-	if c.Entries, err = readLog(walDir, c.Index); err != nil {
+	if c.Entries, err = readLog(walDir, files, c.Index); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// newestSnapshot reads the newest file that is whole, as etcd does; nil when there is none.
-func newestSnapshot(dir string) (*raftpb.Snapshot, error) {
-	names, err := list(dir)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	slices.Reverse(names) // by term, then index
+// readSnapshot reads the newest file that is whole, of those that the log names, as etcd does since 3.4.10: a file is there
+// before the log knows that it is complete. It returns nil when the log names none.
+func readSnapshot(dir string, named []snapshotID) (*raftpb.Snapshot, error) {
 	var damaged error
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".snap") {
-			continue
-		}
+	for _, id := range named {
+		name := id.file()
 		b, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // etcd keeps the last few
+		}
 		if err != nil {
 			return nil, err
 		}
 		snap, err := decodeSnapshot(b)
+		if err == nil && (snapshotID{snap.GetMetadata().GetTerm(), snap.GetMetadata().GetIndex()}) != id {
+			err = fmt.Errorf("%w: it holds another snapshot", ErrCorrupt)
+		}
 		if err == nil {
 			return snap, nil
 		}
@@ -78,8 +86,8 @@ func newestSnapshot(dir string) (*raftpb.Snapshot, error) {
 	return nil, damaged
 }
 
-// readLog reads the entries after an index, up to the commit index.
-func readLog(dir string, after uint64) ([]Entry, error) {
+// logFiles are the files of the log, in order.
+func logFiles(dir string) ([]walFile, error) {
 	names, err := list(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is missing; if the member had a --wal-dir, it must be given", ErrNotEtcd, dir)
@@ -87,19 +95,27 @@ func readLog(dir string, after uint64) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := filesFrom(names, after)
+	return filesOf(names)
+}
+
+// namedSnapshots are the snapshots that the log names and that are not beyond its commit index, newest first.
+func namedSnapshots(dir string, files []walFile) ([]snapshotID, error) {
+	w := &wal{after: math.MaxUint64} // entries do not matter yet
+	if err := w.read(dir, files); err != nil {
+		return nil, err
+	}
+	return w.snapshotsMade(), nil
+}
+
+// readLog reads the entries after an index, up to the commit index.
+func readLog(dir string, files []walFile, after uint64) ([]Entry, error) {
+	files, err := filesFrom(files, after)
 	if err != nil {
 		return nil, err
 	}
 	w := &wal{after: after, commit: after}
-	for i, f := range files {
-		b, err := os.ReadFile(filepath.Join(dir, f.name))
-		if err != nil {
-			return nil, err
-		}
-		if err := w.add(f.name, b, i == len(files)-1); err != nil {
-			return nil, err
-		}
+	if err := w.read(dir, files); err != nil {
+		return nil, err
 	}
 	return w.committed()
 }

@@ -65,6 +65,20 @@ func log(t testing.TB, requests ...*v2pb.Request) []byte {
 	return append(file, frame(&sum, recordState, state)...)
 }
 
+// namingLog is a file without entries that names snapshotFile's snapshot.
+func namingLog(t testing.TB, commit uint64) []byte {
+	var sum uint32
+	file := frame(&sum, recordCRC, nil)
+	for _, id := range []snapshotID{{}, {term: 1, index: 3}} {
+		name := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), id.index)
+		name = protowire.AppendVarint(protowire.AppendTag(name, 2, protowire.VarintType), id.term)
+		file = append(file, frame(&sum, recordSnapshot, name)...)
+	}
+	state, err := proto.Marshal(&raftpb.HardState{Term: proto.Uint64(1), Commit: &commit})
+	require.NoError(t, err)
+	return append(file, frame(&sum, recordState, state)...)
+}
+
 // snapshotFile is a file of member/snap.
 func snapshotFile(t testing.TB, store string) []byte {
 	data, err := proto.Marshal(&raftpb.Snapshot{Data: []byte(store), Metadata: &raftpb.SnapshotMetadata{Index: proto.Uint64(3), Term: proto.Uint64(1)}})
@@ -100,9 +114,23 @@ func TestOpenReadsSnapshotAndLog(t *testing.T) {
 	require.EqualValues(t, 2, c.Entries[1].V2.GetTime())
 	require.Nil(t, c.Entries[1].V3)
 
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "member", "snap", "0000000000000001-0000000000000003.snap"), snapshotFile(t, storeText), 0o600))
+	snapPath := filepath.Join(dir, "member", "snap", "0000000000000001-0000000000000003.snap")
+	require.NoError(t, os.WriteFile(snapPath, snapshotFile(t, storeText), 0o600))
 	c, err = Open(dir, "")
 	require.NoError(t, err)
+	require.Zero(t, c.Index, "the log does not name it")
+	require.Len(t, c.Entries, 2)
+
+	require.NoError(t, os.WriteFile(logPath, namingLog(t, 2), 0o600))
+	c, err = Open(dir, "")
+	require.NoError(t, err)
+	require.Zero(t, c.Index, "it is beyond the commit index")
+
+	require.NoError(t, os.WriteFile(logPath, namingLog(t, 3), 0o600))
+	c, err = Open(dir, "")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, c.Index)
+	require.Equal(t, filepath.Join(dir, "member", "snap", "0000000000000003.snap.db"), c.Received)
 	require.Empty(t, c.Entries, "all are in the snapshot")
 	require.EqualValues(t, 3, c.Tree.Index)
 	require.Len(t, c.Tree.Nodes, 1)
@@ -168,9 +196,11 @@ func TestAReplacedEntryIsGone(t *testing.T) {
 func FuzzLog(f *testing.F) {
 	f.Add(log(f, twoRequests...))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x87})
+	f.Add(namingLog(f, 3))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := &wal{}
 		if err := w.add("file", b, true); err == nil {
+			_ = w.snapshotsMade()
 			_, _ = w.committed()
 		}
 	})

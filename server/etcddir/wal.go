@@ -1,13 +1,17 @@
 package etcddir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -31,8 +35,8 @@ func parseWALName(name string) (f walFile, ok bool) {
 	return f, err1 == nil && err2 == nil
 }
 
-// filesFrom are the files that hold the entries after an index, in order.
-func filesFrom(names []string, index uint64) ([]walFile, error) {
+// filesOf are the files of the log among the names in its folder, in order.
+func filesOf(names []string) ([]walFile, error) {
 	var files []walFile
 	for _, name := range names {
 		if f, ok := parseWALName(name); ok {
@@ -40,11 +44,18 @@ func filesFrom(names []string, index uint64) ([]walFile, error) {
 		}
 	}
 	slices.SortFunc(files, func(a, b walFile) int { return strings.Compare(a.name, b.name) })
-	first := -1
 	for i, f := range files {
 		if i > 0 && f.seq != files[i-1].seq+1 {
 			return nil, fmt.Errorf("%w: a file of the log is missing before %s", ErrCorrupt, f.name)
 		}
+	}
+	return files, nil
+}
+
+// filesFrom are those of the files that hold the entries after an index.
+func filesFrom(files []walFile, index uint64) ([]walFile, error) {
+	first := -1
+	for i, f := range files {
 		if f.index <= index+1 {
 			first = i
 		}
@@ -55,12 +66,33 @@ func filesFrom(names []string, index uint64) ([]walFile, error) {
 	return files[first:], nil
 }
 
+// snapshotID names a snapshot.
+type snapshotID struct{ term, index uint64 }
+
+// file is the name of a snapshot's file in member/snap.
+func (id snapshotID) file() string { return fmt.Sprintf("%016x-%016x.snap", id.term, id.index) }
+
 // wal is what the log holds after a snapshot.
 type wal struct {
-	after   uint64
-	entries []*raftpb.Entry
-	commit  uint64
-	crc     reader
+	after     uint64
+	entries   []*raftpb.Entry
+	snapshots []snapshotID // that are named, in the log's order
+	commit    uint64
+	crc       reader
+}
+
+// read reads files, the last of which is the log's last.
+func (w *wal) read(dir string, files []walFile) error {
+	for i, f := range files {
+		b, err := os.ReadFile(filepath.Join(dir, f.name))
+		if err != nil {
+			return err
+		}
+		if err := w.add(f.name, b, i == len(files)-1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add reads a file. Only the last one may end in a torn record.
@@ -93,11 +125,40 @@ func (w *wal) record(r record) error {
 			return fmt.Errorf("%w: hard state: %w", ErrCorrupt, err)
 		}
 		w.commit = max(w.commit, s.GetCommit())
-	case recordMetadata, recordCRC, recordSnapshot:
+	case recordSnapshot:
+		return w.snapshot(r.data)
+	case recordMetadata, recordCRC:
 	default:
 		return fmt.Errorf("%w: record of type %d", ErrCorrupt, r.kind)
 	}
 	return nil
+}
+
+// snapshot takes the name of a snapshot. A log begins with one of index 0, which there is no file of.
+func (w *wal) snapshot(data []byte) error {
+	var id snapshotID
+	err := fields(data, func(number protowire.Number, varint uint64, _ []byte) {
+		switch number {
+		case 1:
+			id.index = varint
+		case 2:
+			id.term = varint
+		}
+	})
+	if err == nil && id.index > 0 {
+		w.snapshots = append(w.snapshots, id)
+	}
+	return err
+}
+
+// snapshotsMade are the snapshots that are not beyond the commit index, newest first. One that is beyond was being received
+// when the member crashed.
+func (w *wal) snapshotsMade() []snapshotID {
+	made := slices.DeleteFunc(slices.Clone(w.snapshots), func(id snapshotID) bool { return id.index > w.commit })
+	slices.SortFunc(made, func(a, b snapshotID) int {
+		return cmp.Or(cmp.Compare(b.term, a.term), cmp.Compare(b.index, a.index))
+	})
+	return made
 }
 
 // entry takes an entry, which replaces those from its index on.
