@@ -50,7 +50,7 @@ func attempt(vfsFS vfs.FS, from, to string) (changed bool, err error) {
 	c := &copier{fs: vfsFS, from: from, to: to}
 	defer func() { err = errors.Join(err, c.close()) }()
 	if err := vfsFS.MkdirAll(to, 0o700); err != nil {
-		return false, err
+		return false, fmt.Errorf("crashimage: make %s: %w", to, err)
 	}
 	manifest, err := c.read(before.manifest)
 	if err == nil {
@@ -117,7 +117,7 @@ func (c *copier) take(files *listing) error {
 	for _, name := range files.tables {
 		f, err := c.fs.Open(c.fs.PathJoin(c.from, name))
 		if err != nil {
-			return err
+			return fmt.Errorf("crashimage: open %s: %w", name, err)
 		}
 		c.tables = append(c.tables, table{name, f})
 	}
@@ -179,12 +179,12 @@ const chunkPages = 256
 func (c *copier) copyLog(name string) (err error) {
 	in, err := c.fs.Open(c.fs.PathJoin(c.from, name))
 	if err != nil {
-		return err
+		return fmt.Errorf("crashimage: open %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	info, err := in.Stat()
 	if err != nil {
-		return err
+		return fmt.Errorf("crashimage: size of %s: %w", name, err)
 	}
 	out, err := c.create(name)
 	if err != nil {
@@ -223,24 +223,31 @@ func readBackwards(r io.ReaderAt, b []byte, offset int64) error {
 func (c *copier) read(name string) ([]byte, error) {
 	f, err := c.fs.Open(c.fs.PathJoin(c.from, name))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("crashimage: open %s: %w", name, err)
 	}
 	b, err := io.ReadAll(f)
-	return b, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("crashimage: read %s: %w", name, err)
+	}
+	return b, nil
 }
 
 // size is that of a file now.
 func (c *copier) size(name string) (int64, error) {
 	info, err := c.fs.Stat(c.fs.PathJoin(c.from, name))
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("crashimage: size of %s: %w", name, err)
 	}
 	return info.Size(), nil
 }
 
 // create makes a file of the copy.
 func (c *copier) create(name string) (vfs.File, error) {
-	return c.fs.Create(c.fs.PathJoin(c.to, name), vfs.WriteCategoryUnspecified)
+	f, err := c.fs.Create(c.fs.PathJoin(c.to, name), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, fmt.Errorf("crashimage: create %s: %w", name, err)
+	}
+	return f, nil
 }
 
 // write makes a small file of the copy.
@@ -250,14 +257,20 @@ func (c *copier) write(name string, b []byte) error {
 		return err
 	}
 	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("crashimage: write %s: %w", name, err)
+	}
+	return nil
 }
 
 // syncDir makes the copy's names durable.
 func (c *copier) syncDir() error {
 	d, err := c.fs.OpenDir(c.to)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(d.Sync(), d.Close())
 	}
-	return errors.Join(d.Sync(), d.Close())
+	if err != nil {
+		return fmt.Errorf("crashimage: sync the copy's folder: %w", err)
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func list(vfsFS vfs.FS, dir string) (l *listing, err error) {
 func listOnce(vfsFS vfs.FS, dir string) (*listing, error) {
 	names, err := vfsFS.List(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("crashimage: list %s: %w", dir, err)
 	}
 	l := &listing{}
 	for _, name := range names {
