@@ -33,7 +33,7 @@ type export struct {
 func (e *export) add(ctx context.Context, key string) error {
 	r, err := e.keys.Get(ctx, key, &client.GetOptions{Recursive: true, Quorum: true})
 	if err != nil {
-		return fmt.Errorf("get %s: %w", key, err)
+		return fmt.Errorf("v2copy: get %s: %w", key, err)
 	}
 	if key == "/" {
 		e.tree.Index = r.Index
@@ -42,7 +42,7 @@ func (e *export) add(ctx context.Context, key string) error {
 	for dir := path.Dir(key); !e.seen[dir]; dir = path.Dir(dir) {
 		r, err := e.keys.Get(ctx, dir, &client.GetOptions{Quorum: true})
 		if err != nil {
-			return fmt.Errorf("get %s: %w", dir, err)
+			return fmt.Errorf("v2copy: get %s: %w", dir, err)
 		}
 		r.Node.Nodes = nil
 		e.take(r.Node)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func Import(ctx context.Context, keys client.KeysAPI, t *Tree, overwrite bool, n
 	}
 	for i := range t.Nodes {
 		if err := im.node(ctx, &t.Nodes[i]); err != nil {
-			return im.done, fmt.Errorf("%s: %w", t.Nodes[i].Key, err)
+			return im.done, fmt.Errorf("v2copy: set %s: %w", t.Nodes[i].Key, err)
 		}
 	}
 	return im.done, nil
@@ -94,7 +95,7 @@ func (im *importer) find(ctx context.Context, key string) (Node, bool, error) {
 		return n, false, nil
 	}
 	if err != nil {
-		return n, false, err
+		return n, false, fmt.Errorf("v2copy: get %s: %w", key, err)
 	}
 	n = Node{Key: key, Dir: r.Node.Dir, Value: r.Node.Value, Expiration: r.Node.Expiration}
 	im.there[key] = n
@@ -135,6 +136,10 @@ func (im *importer) ttl(n *Node) (time.Duration, bool) {
 	if n.Expiration == nil {
 		return 0, true
 	}
-	left := n.Expiration.Sub(im.now())
-	return (left + time.Second - 1).Truncate(time.Second), left > 0
+	left := n.Expiration.Sub(im.now()) // no more than the greatest Duration, 292 years
+	seconds := left.Truncate(time.Second)
+	if seconds < left && seconds <= math.MaxInt64-time.Second {
+		seconds += time.Second
+	}
+	return seconds, left > 0
 }

@@ -56,7 +56,11 @@ func TestTTL(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, want, got)
 	}
-	_, ok := im.ttl(&Node{Expiration: &now})
+	far := now.AddDate(400, 0, 0)
+	most, ok := im.ttl(&Node{Expiration: &far})
+	require.True(t, ok)
+	require.Greater(t, most, 290*365*24*time.Hour, "it did not overflow")
+	_, ok = im.ttl(&Node{Expiration: &now})
 	require.False(t, ok)
 	got, ok := im.ttl(&Node{})
 	require.True(t, ok)
