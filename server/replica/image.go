@@ -7,16 +7,10 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/petcd/petcd/raft/log"
-	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/crashimage"
-	"github.com/petcd/petcd/server/membership"
-	"github.com/petcd/petcd/server/v2pb"
 	"github.com/petcd/petcd/storage"
 )
 
@@ -51,7 +45,7 @@ func FromDirectory(fs vfs.FS, dataDir, walDir string, logger *slog.Logger) stora
 			}
 			// Entries that were replaced make a log that was copied look shorter than its watermark.
 			if !errors.Is(err, errTwoMoments) && !errors.Is(err, log.ErrCorrupt) || n == imageTriesMax {
-				return fmt.Errorf("copy %s: %w", dataDir, err)
+				return fmt.Errorf("replica: copy %s: %w", dataDir, err)
 			}
 			if err := fs.RemoveAll(image); err != nil {
 				return err
@@ -104,7 +98,7 @@ func applyLog(fs vfs.FS, image string, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := newReplay(r, id)
+	p, err := newReplay(r.store, *id, logger)
 	if err != nil {
 		return err
 	}
@@ -148,73 +142,4 @@ func (r *Replica) fit() (first, last uint64, err error) {
 		}
 	}
 	return applied + 1, last, nil
-}
-
-// replay applies entries without a raft node and without anybody who waits for answers.
-type replay struct {
-	r       *Replica
-	cluster *membership.Cluster
-	applier *apply.Applier
-}
-
-// newReplay reads what the applier keeps of the state.
-func newReplay(r *Replica, id *identity) (*replay, error) {
-	if err := r.openAuth(); err != nil {
-		return nil, err
-	}
-	p := &replay{r: r, cluster: membership.New(id.ClusterID, id.MemberID, r.cfg.Member.MaxLearners)}
-	p.applier = apply.New(apply.Config{Cluster: p.cluster, Auth: r.auth, Logger: r.logger})
-	return p, errors.Join(p.cluster.Load(r.store), p.applier.Load(r.store))
-}
-
-// apply applies entries in one batch and returns their number. As in the apply loop, an entry that changes users or roles
-// ends the batch before it and has one to itself.
-func (p *replay) apply(entries []*raftpb.Entry) (n int, err error) {
-	b := p.r.store.NewBatch()
-	for _, e := range entries {
-		alone, err := p.entry(b, e, n == 0)
-		if err != nil {
-			return 0, errors.Join(fmt.Errorf("replica: entry %d: %w", e.GetIndex(), err), b.Close())
-		}
-		if alone && n > 0 {
-			break
-		}
-		if n++; alone {
-			break
-		}
-	}
-	last := entries[n-1]
-	if err := b.Commit(last.GetIndex(), last.GetTerm()); err != nil {
-		return 0, fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)
-	}
-	p.r.auth.Publish()
-	return n, nil
-}
-
-// entry applies one entry. What the apply loop passes over or refuses has no effect here either.
-func (p *replay) entry(b *storage.Batch, e *raftpb.Entry, first bool) (alone bool, err error) {
-	if e.GetType() == raftpb.EntryConfChange {
-		cc := &raftpb.ConfChange{}
-		if proto.Unmarshal(e.GetData(), cc) != nil {
-			return false, nil
-		}
-		effect, refused := p.cluster.Check(cc)
-		if refused != nil {
-			return false, nil
-		}
-		return false, p.cluster.Make(b, effect)
-	}
-	req := &pb.InternalRaftRequest{}
-	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 || proto.Unmarshal(e.GetData(), req) != nil {
-		return false, nil
-	}
-	if alone = apply.IsAuthChange(req); alone && !first {
-		return alone, nil
-	}
-	if v2, err := v2pb.FromEntry(req); err == nil && v2 != nil {
-		_, err = p.applier.ApplyV2(b, v2)
-		return false, err
-	}
-	_, err = p.applier.Apply(b, req, false)
-	return alone, err
 }

@@ -7,10 +7,6 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
-	"github.com/petcd/petcd/server/apply"
-	"github.com/petcd/petcd/server/auth"
-	"github.com/petcd/petcd/server/config"
-	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/storage"
 )
 
@@ -50,30 +46,16 @@ func WithRequests(fill storage.Filling, edit func(*storage.Edit) error, requests
 	}
 }
 
-// applyRequests applies each request in a batch of its own, which is slow and right: a change of users must not share one.
+// applyRequests applies requests to a state, one after the other.
 func applyRequests(store *storage.Store, requests []*pb.InternalRaftRequest) error {
-	m, logger := config.Default(), slog.New(slog.DiscardHandler)
-	users, err := auth.New(auth.Config{
-		Token: m.AuthToken, BcryptCost: int(m.BcryptCost), WaitApplied: (&appliedIndex{}).wait, Logger: logger,
-	})
+	p, err := newReplay(store, identity{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	cluster := membership.New(0, 0, m.MaxLearners)
-	applier := apply.New(apply.Config{Cluster: cluster, Auth: users, Logger: logger})
-	if err := errors.Join(cluster.Load(store), applier.Load(store)); err != nil {
-		return err
-	}
-	index, term := store.Applied()
 	for i, req := range requests {
-		b := store.NewBatch()
-		if _, err := applier.Apply(b, req, false); err != nil {
-			return errors.Join(fmt.Errorf("replica: request %d of %d: %w", i+1, len(requests), err), b.Close())
+		if err := p.request(req); err != nil {
+			return fmt.Errorf("replica: request %d of %d: %w", i+1, len(requests), err)
 		}
-		if err := b.Commit(index, term); err != nil {
-			return err
-		}
-		users.Publish()
 	}
 	return nil
 }
