@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -111,21 +113,24 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 			s.spoilEvent = func(event []byte) ([]byte, bool) { return spoil(n.Add(1), event) }
 		}
 	}
-	for name, plant := range map[string]func(*v2Side){
-		"value":             replace(`"value":"a`, `"value":"x`),
-		"action":            replace(`"compareAndDelete"`, `"delete"`),
-		"cause":             replace(`"cause":"/a/b"`, `"cause":"/a"`),
-		"space":             replace(`","dir"`, `", "dir"`),
-		"no end of line":    body(func(text string) string { return strings.TrimSuffix(text, "\n") }),
-		"time to live":      replace(`"ttl":2`, `"ttl":4`),
-		"expiration":        replace(`"expiration":"20`, `"expiration":"21`),
-		"index of a file":   replace(`"createdIndex":`, `"createdIndex":1`),
-		"index of an error": replace(`"index":`, `"index":1`),
-		"prevNode":          replace(`"prevNode"`, `"previous"`),
-		"index of the tree": header("X-Etcd-Index", "7"),
-		"no cluster id":     header("X-Etcd-Cluster-Id", ""),
-		"a header too many": header("X-Other", "1"),
-		"order of a listing": func(s *v2Side) {
+	for name, planted := range map[string]struct {
+		plant func(*v2Side)
+		shows string // in what differs, by its line
+	}{
+		"value":             {replace(`"value":"a`, `"value":"x`), `"value":"xa`},
+		"action":            {replace(`"compareAndDelete"`, `"delete"`), `"action":"delete"`},
+		"cause":             {replace(`"cause":"/a/b"`, `"cause":"/a"`), `"cause":"/a",`},
+		"space":             {replace(`","dir"`, `", "dir"`), `\", \"dir\"`},
+		"no end of line":    {body(func(text string) string { return strings.TrimSuffix(text, "\n") }), "not as etcd writes: "},
+		"time to live":      {replace(`"ttl":2`, `"ttl":4`), `"ttl":4`},
+		"expiration":        {replace(`"expiration":"20`, `"expiration":"21`), "expiration"},
+		"index of a file":   {replace(`"createdIndex":`, `"createdIndex":1`), `"createdIndex":`},
+		"index of an error": {replace(`"index":`, `"index":1`), `"index":`},
+		"prevNode":          {replace(`"prevNode"`, `"previous"`), `\"previous\"`},
+		"index of the tree": {header("X-Etcd-Index", "7"), `"index":`},
+		"no cluster id":     {header("X-Etcd-Cluster-Id", ""), "X-Etcd-Cluster-Id: "},
+		"a header too many": {header("X-Other", "1"), "X-Other: 1"},
+		"order of a listing": {func(s *v2Side) {
 			s.spoilReply = func(r v2Request, _ http.Header, body []byte) []byte {
 				var ev v2Event
 				if r.is("sorted") && json.Unmarshal(body, &ev) == nil && ev.Node != nil && len(ev.Node.Nodes) > 1 {
@@ -134,8 +139,8 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 				}
 				return body
 			}
-		},
-		"a node missing": func(s *v2Side) {
+		}, `"nodes":[{`},
+		"a node missing": {func(s *v2Side) {
 			s.spoilReply = func(_ v2Request, _ http.Header, body []byte) []byte {
 				var ev v2Event
 				if json.Unmarshal(body, &ev) == nil && ev.Node != nil && len(ev.Node.Nodes) > 1 {
@@ -144,8 +149,8 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 				}
 				return body
 			}
-		},
-		"another write": func(s *v2Side) {
+		}, `"nodes":[{`},
+		"another write": {func(s *v2Side) {
 			s.spoilReply = func(r v2Request, _ http.Header, body []byte) []byte {
 				if r.method == "POST" && bytes.Contains(body, []byte(`"create"`)) {
 					s.spoilReply = nil
@@ -153,20 +158,20 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 				}
 				return body
 			}
-		},
-		"event lost": event(func(n int64, ev []byte) ([]byte, bool) { return ev, n == 5 }),
-		"event changed": event(func(_ int64, ev []byte) ([]byte, bool) {
+		}, "Index"},
+		"event lost": {event(func(n int64, ev []byte) ([]byte, bool) { return ev, n == 5 }), "has 1 events, 3.4.23 has 0"},
+		"event changed": {event(func(_ int64, ev []byte) ([]byte, bool) {
 			return bytes.Replace(ev, []byte(`"set"`), []byte(`"update"`), 1), false
-		}),
+		}), `3.4.23 has {"action":"update"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d.sides[1].spoilReply, d.sides[1].spoilEvent = nil, nil
 			require.NoError(t, d.reset(t.Context()))
-			plant(d.sides[1])
+			planted.plant(d.sides[1])
 			err := d.runV2(t, 1, 1500)
 			require.Error(t, err)
 			require.NotErrorIs(t, err, context.DeadlineExceeded)
-			t.Log(err)
+			require.Contains(t, differing(err), planted.shows, "%v", err)
 		})
 	}
 	t.Run("shrunk", func(t *testing.T) {
@@ -186,4 +191,23 @@ func TestV2DifferentialNoticesDifferences(t *testing.T) {
 		err := d.runV2(t, 1, 1500)
 		require.ErrorContains(t, err, "both sides are wrong")
 	})
+}
+
+// differing is what an error says of two answers that are not equal: their lines that the other does not have. Of another
+// error it is all.
+func differing(err error) string {
+	var diff *v2Difference
+	if !errors.As(err, &diff) {
+		return err.Error()
+	}
+	lines := [2][]string{strings.SplitAfter(diff.answers[0], "\n"), strings.SplitAfter(diff.answers[1], "\n")}
+	text := ""
+	for i, own := range lines {
+		for _, line := range own {
+			if !slices.Contains(lines[1-i], line) {
+				text += line
+			}
+		}
+	}
+	return text
 }
