@@ -51,7 +51,7 @@ test: build ## Runs every test but the long campaigns; with `make peers` done be
 
 .PHONY: race
 race: ## Runs the tests of the concurrent parts under the race detector.
-	@CGO_ENABLED=1 go test -race -short -timeout 15m ./raft/... ./storage/... ./server/replica/... ./server/apply/... ./server/lessor/... ./server/membership/... ./server/api/... ./server/listener/... ./server/auth/... ./server/password/... ./server/v2auth/... ./server/tlsconfig/... ./server/recipes/... ./server/httpapi/... ./server/grpcproxy/... ./server/gateway/... ./server/corruption/...
+	@CGO_ENABLED=1 go test -race -short -timeout 15m ./raft/... ./storage/... ./server/replica/... ./server/apply/... ./server/lessor/... ./server/membership/... ./server/expirer/... ./server/api/... ./server/v2http/... ./server/v2copy/... ./server/crashimage/... ./server/listener/... ./server/auth/... ./server/password/... ./server/v2auth/... ./server/tlsconfig/... ./server/recipes/... ./server/httpapi/... ./server/grpcproxy/... ./server/gateway/... ./server/corruption/...
 
 .PHONY: lint
 lint: ## Checks format, vet, and the rules of .golangci.yml (who may import whom among them).
