@@ -1,93 +1,26 @@
-package v2http_test
+package v2http
 
 import (
 	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
-	"github.com/petcd/petcd/raft/transport"
-	"github.com/petcd/petcd/server/apply"
-	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/password"
-	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/server/v2auth"
-	"github.com/petcd/petcd/server/v2http"
-	"github.com/petcd/petcd/server/v2pb"
-	"github.com/petcd/petcd/storage"
-	"github.com/petcd/petcd/storage/v2store"
 )
-
-// alone is a member without a log: what is proposed is applied at once to a real store in memory.
-type alone struct {
-	store   *storage.Store
-	cluster *membership.Cluster
-	applied uint64
-}
-
-// newAlone opens an empty store.
-func newAlone(t testing.TB) *alone {
-	s, err := storage.Open("alone", storage.Options{FS: vfs.NewMem(), FlushInterval: -1})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return &alone{store: s, cluster: membership.New(1, 2, 1)}
-}
-
-func (a *alone) ProposeV2(_ context.Context, r *v2pb.Request) (*v2store.Event, error) {
-	// As the log would carry it.
-	r, err := v2pb.FromEntry(v2pb.Entry(nil, r))
-	if err != nil {
-		return nil, err
-	}
-	b := a.store.NewBatch()
-	event, refusal := apply.V2(b.V2(), r)
-	a.applied++
-	if err := b.Commit(a.applied, 1); err != nil {
-		return nil, err
-	}
-	return event, refusal
-}
-
-func (a *alone) Get(path string, recursive bool, now time.Time) (*v2store.Event, error) {
-	return a.store.V2Get(path, recursive, now)
-}
-
-func (a *alone) Watch(path string, recursive, stream bool, since uint64) (v2http.Watcher, error) {
-	return a.store.V2Watch(path, recursive, stream, since)
-}
-
-func (a *alone) Stats() v2store.Stats              { return a.store.V2Stats() }
-func (a *alone) ReadBarrier(context.Context) error { return nil }
-func (a *alone) Cluster() *membership.Cluster      { return a.cluster }
-func (a *alone) Status() replica.Status            { return replica.Status{} }
-func (a *alone) LeaderSince() time.Time            { return time.Time{} }
-func (a *alone) Traffic() transport.Stats          { return transport.Stats{} }
-
-// errNoLog is what changes of members fail with.
-var errNoLog = errors.New("there is no log")
-
-func (a *alone) AddMember(context.Context, []string, bool) (*membership.Member, []*membership.Member, error) {
-	return nil, nil, errNoLog
-}
-func (a *alone) RemoveMember(context.Context, uint64) ([]*membership.Member, error) {
-	return nil, errNoLog
-}
-func (a *alone) UpdateMember(context.Context, uint64, []string) ([]*membership.Member, error) {
-	return nil, errNoLog
-}
 
 // leaving is a client that leaves when a watch begins to wait: its headers are flushed then.
 type leaving struct {
@@ -129,13 +62,12 @@ func FuzzHandler(f *testing.F) {
 	} {
 		f.Add([]byte(requests))
 	}
-	member := newAlone(f)
 	logger := slog.New(slog.DiscardHandler)
-	// Without a guard, or an input that turns authentication on would end it for all that follow.
-	users := v2auth.New(v2auth.Config{State: member.store, Log: member, Passwords: password.NewChecker(bcrypt.MinCost, logger)})
-	h, err := v2http.New(v2http.Options{Member: member, Users: users, Logger: logger, MaxRequestBytes: 1 << 16})
-	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, wire []byte) {
+		member := newAlone(t) // with users who may be switched on
+		users := v2auth.New(v2auth.Config{State: member.store, Log: member, Passwords: password.NewChecker(bcrypt.MinCost, logger)})
+		h, err := New(Options{Member: member, Auth: users, Users: users, Logger: logger, MaxRequestBytes: 1 << 16})
+		require.NoError(t, err)
 		in := bufio.NewReader(bytes.NewReader(wire))
 		for range 8 {
 			r, err := http.ReadRequest(in)
@@ -177,4 +109,30 @@ func checkAnswer(t *testing.T, r *http.Request, resp *http.Response) {
 		_, err := strconv.ParseUint(index, 10, 64)
 		require.NoError(t, err)
 	}
+}
+
+// FuzzKeyRequest: whatever a request looks like, it is refused or understood, and nothing outside the clients' namespace is
+// touched.
+func FuzzKeyRequest(f *testing.F) {
+	f.Add("PUT", "/a", "ttl=5", "value=1&prevExist=true")
+	f.Add("GET", "/../../2/users", "recursive=true&wait=1", "")
+	f.Add("POST", "/%2e%2e/a//b", "prevIndex=18446744073709551615", "refresh=1&ttl=0")
+	f.Fuzz(func(t *testing.T, method, path, query, form string) {
+		h, err := New(Options{Member: &fake{}, Logger: slog.New(slog.DiscardHandler), MaxRequestBytes: 1 << 10})
+		require.NoError(t, err)
+		r := &http.Request{
+			Method: method, URL: &url.URL{Path: keysPath + "/" + path, RawQuery: query}, Body: io.NopCloser(strings.NewReader(form)),
+			Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		}
+		k, refused := h.parseKeyRequest(httptest.NewRecorder(), r, time.Unix(100, 0))
+		if refused != nil {
+			require.NotEmpty(t, refused.Message)
+			require.Equal(t, http.StatusBadRequest, refused.status())
+			return
+		}
+		if cleaned(r.URL.Path) == r.URL.Path { // any other is sent elsewhere
+			require.True(t, k.req.GetPath() == namespace || strings.HasPrefix(k.req.GetPath(), namespace+"/"), k.req.GetPath())
+		}
+		require.False(t, k.req.GetWait() && method != http.MethodGet)
+	})
 }

@@ -242,29 +242,3 @@ func TestWatchesHaveOnlyTheirConnectionsGoroutines(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return f.open.Load() == 0 }, 10*time.Second, time.Millisecond, "a client that left has a watch")
 }
-
-// FuzzKeyRequest: whatever a request looks like, it is refused or understood, and nothing outside the clients' namespace is
-// touched.
-func FuzzKeyRequest(f *testing.F) {
-	f.Add("PUT", "/a", "ttl=5", "value=1&prevExist=true")
-	f.Add("GET", "/../../2/users", "recursive=true&wait=1", "")
-	f.Add("POST", "/%2e%2e/a//b", "prevIndex=18446744073709551615", "refresh=1&ttl=0")
-	f.Fuzz(func(t *testing.T, method, path, query, form string) {
-		h, err := New(Options{Member: &fake{}, Logger: slog.New(slog.DiscardHandler), MaxRequestBytes: 1 << 10})
-		require.NoError(t, err)
-		r := &http.Request{
-			Method: method, URL: &url.URL{Path: keysPath + "/" + path, RawQuery: query}, Body: io.NopCloser(strings.NewReader(form)),
-			Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		}
-		k, refused := h.parseKeyRequest(httptest.NewRecorder(), r, time.Unix(100, 0))
-		if refused != nil {
-			require.NotEmpty(t, refused.Message)
-			require.Equal(t, http.StatusBadRequest, refused.status())
-			return
-		}
-		if cleaned(r.URL.Path) == r.URL.Path { // any other is sent elsewhere
-			require.True(t, k.req.GetPath() == namespace || strings.HasPrefix(k.req.GetPath(), namespace+"/"), k.req.GetPath())
-		}
-		require.False(t, k.req.GetWait() && method != http.MethodGet)
-	})
-}
