@@ -10,7 +10,8 @@
 // output formats of API 3.
 //
 // testdata holds scripted sessions of API 3, testdata/v2 those of API 2: commands
-// with their input, output and exit code. They pass unchanged with etcd's own etcdctl and server:
+// with their input, output and exit code. Those that begin with skip at [peer] show what this etcdctl does on purpose in
+// another way; the others pass unchanged with etcd's own etcdctl and server:
 //
 //	PETCD_SERVER    the server binary to run the sessions against
 //	                (default: petcd's, built from ./server/cmd/etcd)
