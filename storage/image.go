@@ -6,8 +6,6 @@ import (
 	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"github.com/petcd/petcd/storage/schema"
 )
 
 // imageTriesMax bounds how often the state may be replaced, by snapshots that
@@ -44,30 +42,3 @@ func Image(vfsFS vfs.FS, dir, to string, copyEngine func(from, to string) error)
 		}
 	}
 }
-
-// DropKeys takes everything out of the state but the v2 tree and the records
-// of the members: keys with their history, leases, users and roles, alarms. The
-// revision is that of a new store.
-func (e *Edit) DropKeys() error {
-	tables := []Table{
-		schema.TableHeads, schema.TableVersions, schema.TableRevisions, schema.TableLeases, schema.TableLeaseKeys,
-		schema.TableRuns, schema.TableAlarms, schema.TableAuth, schema.TableAuthUsers, schema.TableAuthRoles,
-	}
-	for _, t := range tables {
-		lower, upper := schema.TableBounds(t)
-		if err := e.b.DeleteRange(lower, upper); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{schema.StateCompacted, schema.StateScrubbed} {
-		if err := e.b.Delete(schema.AppendRecordKey(nil, schema.TableState, []byte(name))); err != nil {
-			return err
-		}
-	}
-	e.applied.Revision = 1
-	e.compact = true
-	return nil
-}
-
-// EngineFolder is the name of the engine's folder in the state in dir.
-func EngineFolder(vfsFS vfs.FS, dir string) (string, error) { return readPointer(vfsFS, dir) }

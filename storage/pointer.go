@@ -57,6 +57,9 @@ func readPointer(fs vfs.FS, dir string) (string, error) {
 	return decodePointer(b)
 }
 
+// EngineFolder is the name of the engine's folder in the state in dir.
+func EngineFolder(vfsFS vfs.FS, dir string) (string, error) { return readPointer(vfsFS, dir) }
+
 // writePointer makes dir's pointer file name another folder, at once and
 // durably.
 func writePointer(fs vfs.FS, dir, folder string) (err error) {

@@ -118,3 +118,27 @@ func (e *Edit) Bump(by int64) error {
 	return e.b.Set(schema.AppendRecordKey(nil, schema.TableState, []byte(schema.StateCompacted)),
 		schema.AppendCompacted(nil, e.applied.Revision))
 }
+
+// DropKeys takes everything out of the state but the v2 tree and the records
+// of the members: keys with their history, leases, users and roles, alarms. The
+// revision is that of a new store.
+func (e *Edit) DropKeys() error {
+	tables := []Table{
+		schema.TableHeads, schema.TableVersions, schema.TableRevisions, schema.TableLeases, schema.TableLeaseKeys,
+		schema.TableRuns, schema.TableAlarms, schema.TableAuth, schema.TableAuthUsers, schema.TableAuthRoles,
+	}
+	for _, t := range tables {
+		lower, upper := schema.TableBounds(t)
+		if err := e.b.DeleteRange(lower, upper); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{schema.StateCompacted, schema.StateScrubbed} {
+		if err := e.b.Delete(schema.AppendRecordKey(nil, schema.TableState, []byte(name))); err != nil {
+			return err
+		}
+	}
+	e.applied.Revision = 1
+	e.compact = true
+	return nil
+}
