@@ -118,7 +118,7 @@ func FuzzKeyRequest(f *testing.F) {
 	f.Add("GET", "/../../2/users", "recursive=true&wait=1", "")
 	f.Add("POST", "/%2e%2e/a//b", "prevIndex=18446744073709551615", "refresh=1&ttl=0")
 	f.Fuzz(func(t *testing.T, method, path, query, form string) {
-		h, err := New(Options{Member: &fake{}, Logger: slog.New(slog.DiscardHandler), MaxRequestBytes: 1 << 10})
+		h, err := New(Options{Member: &fake{}, Auth: open{}, Logger: slog.New(slog.DiscardHandler), MaxRequestBytes: 1 << 10})
 		require.NoError(t, err)
 		r := &http.Request{
 			Method: method, URL: &url.URL{Path: keysPath + "/" + path, RawQuery: query}, Body: io.NopCloser(strings.NewReader(form)),

@@ -11,14 +11,5 @@ type Guard interface {
 	AllowsRoot(r *http.Request) bool
 }
 
-// open is the guard of a server without users.
-type open struct{}
-
-// Allows lets everybody read and write everything.
-func (open) Allows(*http.Request, string, bool, bool) bool { return true }
-
-// AllowsRoot takes everybody for root.
-func (open) AllowsRoot(*http.Request) bool { return true }
-
 // reads tells whether a request only reads, by its method.
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -24,12 +24,12 @@ const (
 	authPath     = "/v2/auth"
 )
 
-// Options are what a Handler is made of. Member and Logger are required.
+// Options are what a Handler is made of. Member, Auth, Users and Logger are required.
 type Options struct {
 	Member Member
-	// Auth decides who may do what; nil lets everybody do everything.
+	// Auth decides who may do what.
 	Auth Guard
-	// Users are those that /v2/auth shows and changes; nil: there is no such page.
+	// Users are those that /v2/auth shows and changes.
 	Users  *v2auth.Store
 	Logger *slog.Logger
 	// Registerer is where the counters of requests go; nil means nowhere.
@@ -57,15 +57,11 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("v2http: register metrics: %w", err)
 	}
-	h := &Handler{
+	return &Handler{
 		member: o.Member, auth: o.Auth, users: o.Users, logger: o.Logger, metrics: m,
 		bodyMax: int64(o.MaxRequestBytes) * formPerByte, started: time.Now(),
 		writeMax: writeMax,
-	}
-	if h.auth == nil {
-		h.auth = open{}
-	}
-	return h, nil
+	}, nil
 }
 
 // ServeHTTP finds the part of the API that a path belongs to.
@@ -85,7 +81,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveMachines(w, r)
 	case strings.HasPrefix(p, statsPath):
 		h.serveStats(w, r, p[len(statsPath):])
-	case within(p, authPath) && h.users != nil:
+	case within(p, authPath):
 		h.serveAuth(w, r)
 	default:
 		http.NotFound(w, r)

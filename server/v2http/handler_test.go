@@ -82,6 +82,15 @@ type never struct{}
 func (never) Allows(*http.Request, string, bool, bool) bool { return false }
 func (never) AllowsRoot(*http.Request) bool                 { return false }
 
+// open is the guard of a test that is not about users.
+type open struct{}
+
+// Allows lets everybody read and write everything.
+func (open) Allows(*http.Request, string, bool, bool) bool { return true }
+
+// AllowsRoot takes everybody for root.
+func (open) AllowsRoot(*http.Request) bool { return true }
+
 // serve runs a handler of a fake.
 func serve(t *testing.T, f *fake, guard Guard) (*Handler, *httptest.Server) {
 	t.Helper()
@@ -126,7 +135,7 @@ func TestGuardIsAskedBeforeTheMember(t *testing.T) {
 
 func TestFormIsReadOnlyAsFarAsARequestCouldNeed(t *testing.T) {
 	f := &fake{}
-	h, s := serve(t, f, nil)
+	h, s := serve(t, f, open{})
 	resp, err := http.PostForm(s.URL+"/v2/keys/a", url.Values{"value": {strings.Repeat("x", int(h.bodyMax))}})
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
@@ -142,7 +151,7 @@ func TestReaderWhoTakesNothingEndsItsWatch(t *testing.T) {
 	f := &fake{event: func() *v2store.Event {
 		return &v2store.Event{Action: v2store.Set, Node: &v2store.Node{Key: "/1/a", Value: &value, ModifiedIndex: 6, CreatedIndex: 6}}
 	}}
-	h, s := serve(t, f, nil)
+	h, s := serve(t, f, open{})
 	h.writeMax = 50 * time.Millisecond
 	conn := send(t, s, "GET /v2/keys/a?wait=true&stream=true HTTP/1.1\r\nHost: x\r\n\r\n")
 	defer conn.Close()
@@ -155,7 +164,7 @@ func TestReaderWhoTakesNothingEndsItsRead(t *testing.T) {
 	value := strings.Repeat("x", 64<<20)
 	h, s := serve(t, &fake{read: func() *v2store.Event {
 		return &v2store.Event{Action: v2store.Get, Node: &v2store.Node{Key: "/1/a", Value: &value}}
-	}}, nil)
+	}}, open{})
 	h.writeMax = 50 * time.Millisecond
 	ended := make(chan struct{})
 	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -174,7 +183,7 @@ func TestReaderWhoTakesNothingEndsItsRead(t *testing.T) {
 // TestWatchOfAClientThatLeftEndsWhateverItsBodyWas: a GET may have a body, and nobody needs it.
 func TestWatchOfAClientThatLeftEndsWhateverItsBodyWas(t *testing.T) {
 	f := &fake{}
-	_, s := serve(t, f, nil)
+	_, s := serve(t, f, open{})
 	conn := send(t, s, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
 	require.Eventually(t, func() bool { return f.opened.Load() == 1 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, conn.Close())
@@ -183,7 +192,7 @@ func TestWatchOfAClientThatLeftEndsWhateverItsBodyWas(t *testing.T) {
 
 func TestWatchWithABodyThatIsTooLargeIsRefused(t *testing.T) {
 	f := &fake{}
-	h, s := serve(t, f, nil)
+	h, s := serve(t, f, open{})
 	req, err := http.NewRequest(http.MethodGet, s.URL+"/v2/keys/a?wait=true", strings.NewReader(strings.Repeat("x", int(h.bodyMax)+1)))
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(req)
@@ -199,7 +208,7 @@ func TestWatchThatTheMemberEndsIsAnEmptyAnswer(t *testing.T) {
 	h, s := serve(t, &fake{ended: func() error {
 		time.Sleep(150 * time.Millisecond)
 		return v2store.ErrWatchEnded
-	}}, nil)
+	}}, open{})
 	h.writeMax = 50 * time.Millisecond
 	for range 2 { // on one connection
 		resp, err := http.Get(s.URL + "/v2/keys/a?wait=true")
@@ -214,7 +223,7 @@ func TestWatchThatTheMemberEndsIsAnEmptyAnswer(t *testing.T) {
 
 func TestPathsOfTooManyDirectoriesAreRefused(t *testing.T) {
 	f := &fake{}
-	_, s := serve(t, f, nil)
+	_, s := serve(t, f, open{})
 	deep := s.URL + "/v2/keys" + strings.Repeat("/a", 2000)
 	for _, url := range []string{deep, deep + "?wait=true"} {
 		resp, err := http.Get(url)
@@ -228,7 +237,7 @@ func TestPathsOfTooManyDirectoriesAreRefused(t *testing.T) {
 func TestWatchesHaveOnlyTheirConnectionsGoroutines(t *testing.T) {
 	const watches = 500
 	f := &fake{}
-	_, s := serve(t, f, nil)
+	_, s := serve(t, f, open{})
 	before := runtime.NumGoroutine()
 	var conns []net.Conn
 	for range watches {
