@@ -1,11 +1,8 @@
 package v2auth
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
-	"path"
 	"slices"
 
 	"github.com/petcd/petcd/storage/v2store"
@@ -67,33 +64,19 @@ func (s *Store) UpdateRole(ctx context.Context, request Role) (Role, error) {
 	if request.Role == Root {
 		return Role{}, rootRoleStays(request.Role)
 	}
-	for {
-		if err := s.log.ReadBarrier(ctx); err != nil {
-			return Role{}, err
-		}
-		old, index, err := s.readRole(request.Role)
-		if err != nil {
-			return Role{}, err
-		}
+	r, err := update(ctx, s, rolesPath, request.Role, s.readRole, func(old *Role) (r Role, err error) {
 		if old == nil {
-			return Role{}, noRole(request.Role)
+			return r, noRole(request.Role)
 		}
-		r, err := old.changed(request)
-		if err != nil {
-			return Role{}, err
-		}
-		if same(*old, r) {
-			return Role{}, refuse(http.StatusBadRequest, "Role not updated. Use grant/revoke to update the role.")
-		}
-		err = s.replace(ctx, path.Join(rolesPath, r.Role), r, index)
-		if overtaken(err) {
-			continue
-		}
-		if err == nil {
-			s.logger.Info("updated a new role", "role-name", r.Role)
+		if r, err = old.changed(request); err == nil && same(*old, r) {
+			err = refuse(http.StatusBadRequest, "Role not updated. Use grant/revoke to update the role.")
 		}
 		return r, err
+	})
+	if err == nil {
+		s.logger.Info("updated a new role", "role-name", r.Role)
 	}
+	return r, err
 }
 
 // DeleteRole removes a role. Users keep its name, which then grants nothing.
@@ -113,11 +96,4 @@ func (s *Store) DeleteRole(ctx context.Context, name string) error {
 
 func rootRoleStays(name string) *Refusal {
 	return refuse(http.StatusForbidden, "Cannot modify role %s: is root role.", name)
-}
-
-// same tells whether two documents are the same in the tree. There, a list that was never changed is null, not empty.
-func same(a, b any) bool {
-	before, err1 := json.Marshal(a)
-	after, err2 := json.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(before, after)
 }

@@ -3,7 +3,6 @@ package v2auth
 import (
 	"context"
 	"net/http"
-	"path"
 
 	"github.com/petcd/petcd/storage/v2store"
 )
@@ -72,38 +71,24 @@ func (s *Store) CreateOrUpdateUser(ctx context.Context, u User) (out User, creat
 // UpdateUser changes a user's password, roles or both, from what it is at the moment (I2).
 func (s *Store) UpdateUser(ctx context.Context, request User) (User, error) {
 	hash := ""
-	for {
-		if err := s.log.ReadBarrier(ctx); err != nil {
-			return User{}, err
-		}
-		old, index, err := s.readUser(request.User)
-		if err != nil {
-			return User{}, err
-		}
+	u, err := update(ctx, s, usersPath, request.User, s.readUser, func(old *User) (u User, err error) {
 		if old == nil {
-			return User{}, noUser(request.User)
+			return u, noUser(request.User)
 		}
 		if request.Password != "" && hash == "" {
 			if hash, err = s.hash(ctx, request.Password); err != nil {
-				return User{}, err
+				return u, err
 			}
 		}
-		u, err := old.changed(request, hash)
-		if err != nil {
-			return User{}, err
-		}
-		if same(*old, u) {
-			return User{}, refuse(http.StatusBadRequest, "User not updated. Use grant/revoke/password to update the user.")
-		}
-		err = s.replace(ctx, path.Join(usersPath, u.User), u, index)
-		if overtaken(err) {
-			continue
-		}
-		if err == nil {
-			s.logger.Info("updated a user", "user-name", u.User)
+		if u, err = old.changed(request, hash); err == nil && same(*old, u) {
+			err = refuse(http.StatusBadRequest, "User not updated. Use grant/revoke/password to update the user.")
 		}
 		return u, err
+	})
+	if err == nil {
+		s.logger.Info("updated a user", "user-name", u.User)
 	}
+	return u, err
 }
 
 // DeleteUser removes a user; not root while authentication is on.
@@ -127,9 +112,4 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 func (s *Store) hash(ctx context.Context, password string) (string, error) {
 	hash, err := s.passwords.Hash(ctx, password[:min(len(password), passwordMax)])
 	return string(hash), err
-}
-
-// overtaken tells that a document was changed or removed since it was read: it is to be read again.
-func overtaken(err error) bool {
-	return refusedWith(err, v2store.CodeTestFailed, v2store.CodeKeyNotFound)
 }
