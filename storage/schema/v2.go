@@ -21,8 +21,8 @@ const (
 	v2Value               // events only: has a value
 )
 
-// V2NodeLenMax bounds what AppendV2Node writes before the value.
-const V2NodeLenMax = 1 + 2*binary.MaxVarintLen64 + 8
+// v2NodeLenMax bounds what AppendV2Node writes before the value.
+const v2NodeLenMax = 1 + 2*binary.MaxVarintLen64 + 8
 
 // AppendV2Node appends the value of a record of TableV2Nodes.
 func AppendV2Node(dst []byte, n *V2Node) []byte {
@@ -52,7 +52,7 @@ func DecodeV2Node(b []byte) (V2Node, error) {
 		d.bad = d.bad || n.Expiration == 0
 	}
 	if d.bad || kind > v2Dir|v2Expires || n.Dir && len(d.b) > 0 {
-		return V2Node{}, fmt.Errorf("%w: v2 node %x (%d bytes)", ErrMalformed, b[:min(len(b), V2NodeLenMax)], len(b))
+		return V2Node{}, fmt.Errorf("%w: v2 node %x (%d bytes)", ErrMalformed, b[:min(len(b), v2NodeLenMax)], len(b))
 	}
 	n.Value = string(d.b)
 	return n, nil

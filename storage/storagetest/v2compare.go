@@ -14,10 +14,10 @@ func compareV2(t require.TestingT, s *storage.Store, m *V2Model, src Source) {
 	require.Equal(t, m.Index, s.V2Index())
 	for range 3 {
 		compareV2Get(t, s, m, RandomV2Path(src), src.IntN(2) == 0)
-		CompareV2Watch(t, s, m, RandomV2Path(src), src.IntN(2) == 0, src.IntN(2) == 0, uint64(src.IntN(int(m.Index)+2)))
+		compareV2Watch(t, s, m, RandomV2Path(src), src.IntN(2) == 0, src.IntN(2) == 0, uint64(src.IntN(int(m.Index)+2)))
 	}
 	compareV2Get(t, s, m, "/", true)
-	CompareV2Watch(t, s, m, "/", true, true, 1)
+	compareV2Watch(t, s, m, "/", true, true, 1)
 	next, ok, err := s.V2NextExpiry()
 	require.NoError(t, err)
 	soonest := int64(0)
@@ -39,8 +39,8 @@ func compareV2Get(t require.TestingT, s *storage.Store, m *V2Model, path string,
 	require.Equal(t, answerOf(want, wantErr), answerOf(got, err), "%s", path)
 }
 
-// CompareV2Watch compares what a watch that begins now finds in the past.
-func CompareV2Watch(t require.TestingT, s *storage.Store, m *V2Model, path string, recursive, stream bool, since uint64) {
+// compareV2Watch compares what a watch that begins now finds in the past.
+func compareV2Watch(t require.TestingT, s *storage.Store, m *V2Model, path string, recursive, stream bool, since uint64) {
 	want, wantErr := m.Watch(path, recursive, stream, since)
 	got, err := s.V2Watch(path, recursive, stream, since)
 	require.Equal(t, answerOf(nil, wantErr), answerOf(nil, err), "watch %s since %d", path, since)
