@@ -34,15 +34,11 @@ func (c *ctl) authSwitch(call *cli.Context, turn func(client.AuthAPI, context.Co
 	if call.NArg() != 0 {
 		return plain(errors.New("No arguments accepted"))
 	}
-	cl, err := c.connect()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.context()
-	defer cancel()
-	if err := turn(client.NewAuthAPI(cl), ctx); err != nil {
-		return plain(err)
-	}
-	c.println("Authentication " + done)
-	return nil
+	return with(c, client.NewAuthAPI, func(ctx context.Context, api client.AuthAPI) error {
+		if err := turn(api, ctx); err != nil {
+			return err
+		}
+		c.println("Authentication " + done)
+		return nil
+	})
 }

@@ -43,26 +43,11 @@ func (c *ctl) memberCommand() cli.Command {
 	}
 }
 
-// members connects and gives the API for members to f, for the time that a
-// command has. The errors of f are shown as they are.
-func (c *ctl) members(f func(ctx context.Context, members client.MembersAPI) error) error {
-	cl, err := c.connect()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.context()
-	defer cancel()
-	if err := f(ctx, client.NewMembersAPI(cl)); err != nil {
-		return plain(err)
-	}
-	return nil
-}
-
 func (c *ctl) memberList(call *cli.Context) error {
 	if call.NArg() != 0 {
 		return plain(errors.New("No arguments accepted"))
 	}
-	return c.members(func(ctx context.Context, api client.MembersAPI) error {
+	return with(c, client.NewMembersAPI, func(ctx context.Context, api client.MembersAPI) error {
 		members, err := api.List(ctx)
 		if err != nil {
 			return err
@@ -89,7 +74,7 @@ func (c *ctl) memberAdd(call *cli.Context) error {
 		return plain(errors.New("Provide a name and a single member peerURL"))
 	}
 	name, url := call.Args().Get(0), call.Args().Get(1)
-	return c.members(func(ctx context.Context, api client.MembersAPI) error {
+	return with(c, client.NewMembersAPI, func(ctx context.Context, api client.MembersAPI) error {
 		added, err := api.Add(ctx, url)
 		if err != nil {
 			return err
@@ -126,7 +111,7 @@ func (c *ctl) memberRemove(call *cli.Context) error {
 		return plain(errors.New("Provide a single member ID"))
 	}
 	id := call.Args().First()
-	return c.members(func(ctx context.Context, api client.MembersAPI) error {
+	return with(c, client.NewMembersAPI, func(ctx context.Context, api client.MembersAPI) error {
 		members, err := api.List(ctx)
 		if err != nil {
 			return fmt.Errorf("Error while verifying ID against known members: %w", err)
@@ -155,7 +140,7 @@ func (c *ctl) memberUpdate(call *cli.Context) error {
 		return plain(errors.New("Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)"))
 	}
 	id, urls := call.Args().Get(0), strings.Split(call.Args().Get(1), ",")
-	return c.members(func(ctx context.Context, api client.MembersAPI) error {
+	return with(c, client.NewMembersAPI, func(ctx context.Context, api client.MembersAPI) error {
 		if err := api.Update(ctx, id, urls); err != nil {
 			return err
 		}

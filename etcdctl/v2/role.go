@@ -65,27 +65,12 @@ func (c *ctl) roleCommand() cli.Command {
 	}
 }
 
-// roles connects and gives the API for roles to f, for the time that a command
-// has. The errors of f are shown as they are.
-func (c *ctl) roles(f func(ctx context.Context, roles client.AuthRoleAPI) error) error {
-	cl, err := c.connect()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.context()
-	defer cancel()
-	if err := f(ctx, client.NewAuthRoleAPI(cl)); err != nil {
-		return plain(err)
-	}
-	return nil
-}
-
 func (c *ctl) roleAdd(call *cli.Context) error {
 	name, err := nameArgument(call, "role name")
 	if err != nil {
 		return err
 	}
-	return c.roles(func(ctx context.Context, roles client.AuthRoleAPI) error {
+	return with(c, client.NewAuthRoleAPI, func(ctx context.Context, roles client.AuthRoleAPI) error {
 		if role, _ := roles.GetRole(ctx, name); role != nil {
 			return fmt.Errorf("Role %s already exists", name)
 		}
@@ -102,7 +87,7 @@ func (c *ctl) roleGet(call *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.roles(func(ctx context.Context, roles client.AuthRoleAPI) error {
+	return with(c, client.NewAuthRoleAPI, func(ctx context.Context, roles client.AuthRoleAPI) error {
 		role, err := roles.GetRole(ctx, name)
 		if err != nil {
 			return err
@@ -123,7 +108,7 @@ func (c *ctl) roleList(call *cli.Context) error {
 	if call.NArg() != 0 {
 		return plain(errors.New("No arguments accepted"))
 	}
-	return c.roles(func(ctx context.Context, roles client.AuthRoleAPI) error {
+	return with(c, client.NewAuthRoleAPI, func(ctx context.Context, roles client.AuthRoleAPI) error {
 		names, err := roles.ListRoles(ctx)
 		if err != nil {
 			return err
@@ -140,7 +125,7 @@ func (c *ctl) roleRemove(call *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.roles(func(ctx context.Context, roles client.AuthRoleAPI) error {
+	return with(c, client.NewAuthRoleAPI, func(ctx context.Context, roles client.AuthRoleAPI) error {
 		if err := roles.RemoveRole(ctx, name); err != nil {
 			return err
 		}
@@ -168,7 +153,7 @@ func (c *ctl) roleAccess(call *cli.Context,
 	if err != nil {
 		return err
 	}
-	return c.roles(func(ctx context.Context, roles client.AuthRoleAPI) error {
+	return with(c, client.NewAuthRoleAPI, func(ctx context.Context, roles client.AuthRoleAPI) error {
 		if _, err := change(roles, ctx, name, []string{path}, access); err != nil {
 			return err
 		}

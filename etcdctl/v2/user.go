@@ -3,7 +3,6 @@ package v2
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/urfave/cli"
@@ -66,27 +65,6 @@ func (c *ctl) userCommand() cli.Command {
 	}
 }
 
-// users connects and gives the API for users to f, for the time that a command
-// has. The errors of f are shown as they are. ask, unless it is nil, asks for
-// what f needs to know, and may take its time.
-func (c *ctl) users(ask func() error, f func(ctx context.Context, users client.AuthUserAPI) error) error {
-	cl, err := c.connect()
-	if err != nil {
-		return err
-	}
-	if ask != nil {
-		if err := ask(); err != nil {
-			return plain(fmt.Errorf("Error reading password: %w", err))
-		}
-	}
-	ctx, cancel := c.context()
-	defer cancel()
-	if err := f(ctx, client.NewAuthUserAPI(cl)); err != nil {
-		return plain(err)
-	}
-	return nil
-}
-
 // nameArgument is the one argument that a command about a user or a role has.
 func nameArgument(call *cli.Context, what string) (string, error) {
 	if call.NArg() != 1 {
@@ -107,7 +85,7 @@ func (c *ctl) userAdd(call *cli.Context) error {
 		}
 		return err
 	}
-	return c.users(ask, func(ctx context.Context, users client.AuthUserAPI) error {
+	return withAsking(c, ask, client.NewAuthUserAPI, func(ctx context.Context, users client.AuthUserAPI) error {
 		if err := users.AddUser(ctx, user, password); err != nil {
 			return err
 		}
@@ -121,7 +99,7 @@ func (c *ctl) userGet(call *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.users(nil, func(ctx context.Context, users client.AuthUserAPI) error {
+	return with(c, client.NewAuthUserAPI, func(ctx context.Context, users client.AuthUserAPI) error {
 		user, err := users.GetUser(ctx, name)
 		if err != nil {
 			return err
@@ -135,7 +113,7 @@ func (c *ctl) userList(call *cli.Context) error {
 	if call.NArg() != 0 {
 		return plain(errors.New("No arguments accepted"))
 	}
-	return c.users(nil, func(ctx context.Context, users client.AuthUserAPI) error {
+	return with(c, client.NewAuthUserAPI, func(ctx context.Context, users client.AuthUserAPI) error {
 		names, err := users.ListUsers(ctx)
 		if err != nil {
 			return err
@@ -152,7 +130,7 @@ func (c *ctl) userRemove(call *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.users(nil, func(ctx context.Context, users client.AuthUserAPI) error {
+	return with(c, client.NewAuthUserAPI, func(ctx context.Context, users client.AuthUserAPI) error {
 		if err := users.RemoveUser(ctx, name); err != nil {
 			return err
 		}
@@ -171,7 +149,7 @@ func (c *ctl) userRoles(call *cli.Context, change func(client.AuthUserAPI, conte
 	if err != nil {
 		return err
 	}
-	return c.users(nil, func(ctx context.Context, users client.AuthUserAPI) error {
+	return with(c, client.NewAuthUserAPI, func(ctx context.Context, users client.AuthUserAPI) error {
 		if _, err := change(users, ctx, name, roles); err != nil {
 			return err
 		}
@@ -190,7 +168,7 @@ func (c *ctl) userPasswd(call *cli.Context) error {
 		password, err = c.askPassword("New password: ")
 		return err
 	}
-	return c.users(ask, func(ctx context.Context, users client.AuthUserAPI) error {
+	return withAsking(c, ask, client.NewAuthUserAPI, func(ctx context.Context, users client.AuthUserAPI) error {
 		if _, err := users.ChangePassword(ctx, name, password); err != nil {
 			return err
 		}
