@@ -16,6 +16,9 @@ func FuzzCheck(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Fields(line)
+		if len(line) > 100 || len(args) > 12 {
+			t.Skip("longer lines take time and tell nothing new")
+		}
 		before := Check(args)
 		arranged := arrange((&ctl{}).app(), args)
 		if after := Check(arranged); (before == nil) != (after == nil) {
