@@ -27,7 +27,7 @@ type alone struct {
 
 // newAlone opens an empty store.
 func newAlone(t testing.TB) *alone {
-	s, err := storage.Open("alone", storage.Options{FS: vfs.NewMem(), FlushInterval: -1})
+	s, err := storage.Open("alone", storage.Options{FS: vfs.NewMem(), FlushInterval: -1, MemTableBytes: 256 << 10, CacheBytes: 1 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return &alone{store: s, cluster: membership.New(1, 2, 1)}
