@@ -3,6 +3,7 @@ package expirer
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 // tree is a replica with nodes that expire. One proposal ends at most two.
 type tree struct {
+	mu      sync.Mutex // guards what follows
 	leader  bool
 	changed chan struct{}
 	due     []time.Time
@@ -25,6 +27,8 @@ type tree struct {
 }
 
 func (r *tree) ProposeV2(_ context.Context, req *v2pb.Request) (*v2store.Event, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Unix(0, req.GetTime())
 	r.syncs = append(r.syncs, now)
 	if r.failing > 0 {
@@ -37,10 +41,27 @@ func (r *tree) ProposeV2(_ context.Context, req *v2pb.Request) (*v2store.Event, 
 	return nil, nil
 }
 
-func (r *tree) ReadBarrier(context.Context) error { return r.cut }
-func (r *tree) Status() replica.Status            { return replica.Status{IsLeader: r.leader} }
-func (r *tree) LeaderChanged() <-chan struct{}    { return r.changed }
+func (r *tree) ReadBarrier(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cut
+}
+
+func (r *tree) Status() replica.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return replica.Status{IsLeader: r.leader}
+}
+
+func (r *tree) LeaderChanged() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
 func (r *tree) V2NextExpiry() (time.Time, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(r.due) == 0 {
 		return time.Time{}, false, nil
 	}
@@ -56,7 +77,9 @@ func run(t *testing.T, leader bool, steps ...func(r *tree)) (syncs []time.Durati
 		go Run(ctx, r, nil)
 		for _, step := range steps {
 			synctest.Wait()
+			r.mu.Lock()
 			step(r)
+			r.mu.Unlock()
 			time.Sleep(10 * time.Second) // the bubble's clock
 		}
 		synctest.Wait()
