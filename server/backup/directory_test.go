@@ -74,7 +74,12 @@ func TestCopyOfADirectoryInUse(t *testing.T) {
 	clusters := map[uint64]bool{before.Header.ClusterId: true}
 	for round, flags := range [][]string{nil, {"--force-new-cluster"}, nil, nil} {
 		more, moreV2 := acked.Load()+100, ackedV2.Load()+100
-		require.Eventually(t, func() bool { return acked.Load() >= more && ackedV2.Load() >= moreV2 }, startTimeout, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return len(written) > 0 || acked.Load() >= more && ackedV2.Load() >= moreV2
+		}, startTimeout, time.Millisecond)
+		if len(written) > 0 {
+			require.NoError(t, <-written, "a writer ended")
+		}
 		to := reserve(t, mine, 1, flags...)
 		withV3 := round > 0
 		least, leastV2 := acked.Load(), ackedV2.Load()
