@@ -58,13 +58,13 @@ const v2Keys = "/1"
 // V2Cost is Cost for a request of API 2: 0 for one that deletes, or only gives a key more time. The directories above the key
 // count as if all were missing.
 func V2Cost(r *v2pb.Request) int64 {
-	if r.GetMethod() != "PUT" && r.GetMethod() != "POST" || !strings.HasPrefix(r.GetPath(), v2Keys) {
+	if r.Method != "PUT" && r.Method != "POST" || !strings.HasPrefix(r.Path, v2Keys) {
 		return 0
 	}
 	if action, req := v2Change(r); action != v2store.Create && req.Refresh {
 		return 0
 	}
-	return keyOverhead + int64(len(r.GetPath())+len(r.GetVal())) + V2DirectoryBytes(r.GetPath())
+	return keyOverhead + int64(len(r.Path)+len(r.Val)) + V2DirectoryBytes(r.Path)
 }
 
 // V2DirectoryBytes is the length of the paths of all directories above a path, together.

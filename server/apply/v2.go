@@ -25,7 +25,7 @@ func (a *Applier) ApplyV2(b *storage.Batch, r *v2pb.Request) (*Result, error) {
 	event, err := V2(b.V2(), r)
 	res := &Result{Event: event, Err: err}
 	if errors.Is(err, ErrUnknownRequest) {
-		a.cfg.Logger.Error("ignored a log entry of unknown method", "method", r.GetMethod())
+		a.cfg.Logger.Error("ignored a log entry of unknown method", "method", r.Method)
 	}
 	var refusal *v2store.Error
 	if res.Err != nil && !errors.As(res.Err, &refusal) && !errors.Is(res.Err, ErrUnknownRequest) {
@@ -36,12 +36,12 @@ func (a *Applier) ApplyV2(b *storage.Batch, r *v2pb.Request) (*Result, error) {
 
 // V2 makes the change that a request of API 2 asks for. The error is *v2store.Error when the tree refuses it.
 func V2(w *v2store.Writer, r *v2pb.Request) (*v2store.Event, error) {
-	switch r.GetMethod() {
+	switch r.Method {
 	case "POST", "PUT", "DELETE":
 		action, req := v2Change(r)
 		return w.Do(action, &req)
 	case "SYNC":
-		_, err := w.Expire(r.GetTime(), V2ExpireMax)
+		_, err := w.Expire(r.Time, V2ExpireMax)
 		return nil, err
 	case "QGET":
 		return nil, nil
@@ -51,21 +51,22 @@ func V2(w *v2store.Writer, r *v2pb.Request) (*v2store.Event, error) {
 
 // v2Change says which change a request asks for.
 func v2Change(r *v2pb.Request) (v2store.Action, v2store.Request) {
+	refresh := r.Refresh != nil && *r.Refresh
 	req := v2store.Request{
-		Path: r.GetPath(), Value: r.GetVal(), Dir: r.GetDir(), Recursive: r.GetRecursive(), Refresh: r.GetRefresh(),
-		PrevValue: r.GetPrevValue(), PrevIndex: r.GetPrevIndex(),
-		Expiration: r.GetExpiration(), Now: r.GetTime(),
+		Path: r.Path, Value: r.Val, Dir: r.Dir, Recursive: r.Recursive, Refresh: refresh,
+		PrevValue: r.PrevValue, PrevIndex: r.PrevIndex,
+		Expiration: r.Expiration, Now: r.Time,
 	}
 	compares := req.PrevValue != "" || req.PrevIndex != 0
 	switch {
-	case r.GetMethod() == "POST":
+	case r.Method == "POST":
 		req.Unique, req.Refresh = true, false
 		return v2store.Create, req
-	case r.GetMethod() == "DELETE" && compares:
+	case r.Method == "DELETE" && compares:
 		return v2store.CompareAndDelete, req
-	case r.GetMethod() == "DELETE":
+	case r.Method == "DELETE":
 		return v2store.Delete, req
-	case r.PrevExist != nil && !r.GetPrevExist():
+	case r.PrevExist != nil && !*r.PrevExist:
 		req.Refresh = false
 		return v2store.Create, req
 	case compares:

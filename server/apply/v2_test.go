@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/server/v2pb"
@@ -25,7 +24,7 @@ func (m *machine) v2(r *v2pb.Request) *apply.Result {
 }
 
 func TestV2RequestsChooseTheChange(t *testing.T) {
-	is, not := proto.Bool(true), proto.Bool(false)
+	is, not := new(true), new(false)
 	for _, c := range []struct {
 		name string
 		req  *v2pb.Request
@@ -64,7 +63,7 @@ func TestV2RequestsChooseTheChange(t *testing.T) {
 
 func TestV2PostMakesKeysInOrder(t *testing.T) {
 	m := newMachine(t)
-	first := m.v2(&v2pb.Request{Method: "POST", Path: "/1/queue", Val: "x", Refresh: proto.Bool(true)})
+	first := m.v2(&v2pb.Request{Method: "POST", Path: "/1/queue", Val: "x", Refresh: new(true)})
 	require.NoError(t, first.Err)
 	require.Equal(t, "/1/queue/00000000000000000001", first.Event.Node.Key)
 	require.False(t, first.Event.Refresh, "nobody refreshes what is new")
@@ -109,16 +108,16 @@ func TestV2NoSpace(t *testing.T) {
 	raise(pb.AlarmType_NOSPACE)
 	for name, r := range map[string]*v2pb.Request{
 		"set":            {Method: "PUT", Path: "/1/a"},
-		"create":         {Method: "PUT", Path: "/1/new", PrevExist: proto.Bool(false), Refresh: proto.Bool(true)},
-		"create unique":  {Method: "POST", Path: "/1/new", Refresh: proto.Bool(true)},
-		"update":         {Method: "PUT", Path: "/1/a", PrevExist: proto.Bool(true)},
+		"create":         {Method: "PUT", Path: "/1/new", PrevExist: new(false), Refresh: new(true)},
+		"create unique":  {Method: "POST", Path: "/1/new", Refresh: new(true)},
+		"update":         {Method: "PUT", Path: "/1/a", PrevExist: new(true)},
 		"compareAndSwap": {Method: "PUT", Path: "/1/a", PrevValue: "x"},
 	} {
 		require.ErrorIs(t, m.v2(r).Err, apply.ErrNoSpace, name)
 	}
 	require.EqualValues(t, 3, m.store.V2Index())
 	for name, r := range map[string]*v2pb.Request{
-		"refresh":          {Method: "PUT", Path: "/1/a", PrevExist: proto.Bool(true), Refresh: proto.Bool(true), Expiration: due},
+		"refresh":          {Method: "PUT", Path: "/1/a", PrevExist: new(true), Refresh: new(true), Expiration: due},
 		"delete":           {Method: "DELETE", Path: "/1/b"},
 		"compareAndDelete": {Method: "DELETE", Path: "/1/c", PrevValue: "x"},
 		"user":             {Method: "PUT", Path: "/2/users/a", Val: "{}"},

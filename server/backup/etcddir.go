@@ -87,7 +87,7 @@ func (r *treeReplay) request(req *v2pb.Request) error {
 		if err := ignoreRefusal(err); err != nil {
 			return err
 		}
-		if req.GetMethod() != "SYNC" || r.w.Index()-before < apply.V2ExpireMax {
+		if req.Method != "SYNC" || r.w.Index()-before < apply.V2ExpireMax {
 			return nil
 		}
 	}

@@ -109,9 +109,9 @@ func TestOpenReadsSnapshotAndLog(t *testing.T) {
 	c, err := Open(dir, "")
 	require.NoError(t, err)
 	require.Len(t, c.Entries, 2)
-	require.Equal(t, "PUT", c.Entries[0].V2.GetMethod())
-	require.Equal(t, "v\uFFFD", c.Entries[0].V2.GetVal(), "as etcd's JSON has it")
-	require.EqualValues(t, 2, c.Entries[1].V2.GetTime())
+	require.Equal(t, "PUT", c.Entries[0].V2.Method)
+	require.Equal(t, "v\uFFFD", c.Entries[0].V2.Val, "as etcd's JSON has it")
+	require.EqualValues(t, 2, c.Entries[1].V2.Time)
 	require.Nil(t, c.Entries[1].V3)
 
 	snapPath := filepath.Join(dir, "member", "snap", "0000000000000001-0000000000000003.snap")
@@ -162,7 +162,7 @@ func TestDamageIsFound(t *testing.T) {
 		}
 		require.LessOrEqual(t, len(got), len(want))
 		for n, e := range got {
-			require.True(t, proto.Equal(want[n].V2, e.V2), "byte %d: %v", i, e.V2)
+			require.Equal(t, want[n].V2, e.V2, "byte %d", i)
 		}
 	}
 	snap := snapshotFile(t, storeText)

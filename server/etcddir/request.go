@@ -77,8 +77,8 @@ func kindOf(data []byte) (bare bool, v2 []byte, err error) {
 	return bare, v2, nil
 }
 
-// decodeRequest reads a request of API 2. Package v2pb would refuse strings that are no UTF-8, which etcd takes; the JSON that
-// etcd answers and stores replaces what is wrong in them, and so does this.
+// decodeRequest reads a request of API 2. Package v2pb would keep strings that are no UTF-8 as they are; the JSON that etcd
+// answers and stores replaces what is wrong in them, and so does this.
 func decodeRequest(b []byte) (*v2pb.Request, error) {
 	r := &v2pb.Request{}
 	err := fields(b, func(number protowire.Number, v uint64, bytes []byte) {
@@ -98,7 +98,7 @@ func decodeRequest(b []byte) (*v2pb.Request, error) {
 		case 7:
 			r.PrevIndex = v
 		case 8:
-			r.PrevExist = proto.Bool(v != 0)
+			r.PrevExist = new(v != 0)
 		case 9:
 			r.Expiration = int64(v)
 		case 12:
@@ -106,7 +106,7 @@ func decodeRequest(b []byte) (*v2pb.Request, error) {
 		case 15:
 			r.Time = int64(v)
 		case 17:
-			r.Refresh = proto.Bool(v != 0)
+			r.Refresh = new(v != 0)
 		}
 	})
 	return r, err

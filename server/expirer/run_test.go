@@ -29,7 +29,7 @@ type tree struct {
 func (r *tree) ProposeV2(_ context.Context, req *v2pb.Request) (*v2store.Event, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Unix(0, req.GetTime())
+	now := time.Unix(0, req.Time)
 	r.syncs = append(r.syncs, now)
 	if r.failing > 0 {
 		r.failing--

@@ -30,13 +30,13 @@ func CheckV2Path(path string) error {
 //
 // The error is *v2store.Error when the tree refused the request; any other is Propose's.
 func (r *Replica) ProposeV2(ctx context.Context, req *v2pb.Request) (*v2store.Event, error) {
-	if err := CheckV2Path(req.GetPath()); err != nil {
+	if err := CheckV2Path(req.Path); err != nil {
 		return nil, err
 	}
 	if err := r.checkRoom(ctx, apply.V2Cost(req)); err != nil {
 		return nil, err
 	}
-	if req.GetTime() == 0 {
+	if req.Time == 0 {
 		req.Time = time.Now().UnixNano()
 	}
 	res, err := r.Propose(ctx, v2pb.Entry(nil, req))
@@ -64,7 +64,7 @@ func (l *applyLoop) normalV2(b *storage.Batch, req *v2pb.Request, id uint64) err
 	if err != nil {
 		return err
 	}
-	l.r.metrics.applySeconds.observeOp("v2", req.GetMethod(), res.Err, time.Since(began))
+	l.r.metrics.applySeconds.observeOp("v2", req.Method, res.Err, time.Since(began))
 	l.answers = append(l.answers, pendingAnswer{id, answer{result: res}})
 	return nil
 }

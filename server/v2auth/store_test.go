@@ -12,32 +12,34 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/petcd/petcd/server/password"
+	"github.com/petcd/petcd/server/v2pb"
 )
 
 // realm is a store with the user root (password "r"), a user ann ("a") with the role app, and authentication on.
-func realm(t *testing.T) (*Store, *fakeTree) {
+func realm(t *testing.T) (*Store, *alone) {
 	t.Helper()
-	s, f := empty(nil)
+	s, m := empty(t, nil)
 	_, err := s.CreateUser(t.Context(), User{User: Root, Password: "r"})
 	require.NoError(t, err)
 	require.NoError(t, s.CreateRole(t.Context(), Role{Role: "app", Permissions: Permissions{KV: Patterns{Read: []string{"/app*"}}}}))
 	_, err = s.CreateUser(t.Context(), User{User: "ann", Password: "a", Roles: []string{"app", "absent", "", "..", "../users/ann"}})
 	require.NoError(t, err)
 	require.NoError(t, s.Enable(t.Context()))
-	return s, f
+	return s, m
 }
 
-func empty(logger *slog.Logger) (*Store, *fakeTree) {
-	f := newFakeTree()
+// empty is a store without users.
+func empty(t *testing.T, logger *slog.Logger) (*Store, *alone) {
+	t.Helper()
+	m := newAlone(t)
 	checker := password.NewChecker(bcrypt.MinCost, slog.New(slog.DiscardHandler))
-	return New(Config{State: f, Log: f, Passwords: checker, ClientCertAuth: true, Logger: logger}), f
+	return New(Config{State: m, Log: m, Passwords: checker, ClientCertAuth: true, Logger: logger}), m
 }
 
 func from(name, password string) *http.Request {
@@ -56,7 +58,7 @@ func requireRefused(t *testing.T, status int, message string, err error) {
 }
 
 func TestNothingIsReadWhileNothingChanges(t *testing.T) {
-	s, f := realm(t)
+	s, m := realm(t)
 	judge := func() {
 		require.True(t, s.Allows(from("ann", "a"), "/app", false, false))
 		require.False(t, s.Allows(from("ann", "a"), "/other", false, false), "nor is a role that is not there looked for again")
@@ -64,11 +66,11 @@ func TestNothingIsReadWhileNothingChanges(t *testing.T) {
 		require.True(t, s.AllowsRoot(from(Root, "r")))
 	}
 	judge()
-	before := f.documentReads()
+	before := m.reads.Load()
 	judge()
-	require.Equal(t, before, f.documentReads())
+	require.Equal(t, before, m.reads.Load())
 	require.Equal(t, 2, s.passwords.Remembered())
-	f.put("/2/roles/absent", `{"role":"absent","permissions":{"kv":{"read":["/other"]}}}`)
+	m.put(t, "/2/roles/absent", `{"role":"absent","permissions":{"kv":{"read":["/other"]}}}`)
 	require.True(t, s.Allows(from("ann", "a"), "/other", false, false), "the next request sees the change")
 }
 
@@ -98,59 +100,35 @@ func TestAPasswordIsRememberedForItsUserHashAndPeriodOnly(t *testing.T) {
 	require.Equal(t, remembered+1, s.passwords.Remembered(), "compared anew after the switch was off")
 }
 
-// TestNoGrantIsLost has two grants read the same document before either writes.
-func TestNoGrantIsLost(t *testing.T) {
-	s, f := realm(t)
-	for _, document := range []string{"/2/users/ann", "/2/roles/app"} {
-		var both sync.WaitGroup
-		both.Add(2)
-		first := make(chan struct{}, 2)
-		first <- struct{}{}
-		first <- struct{}{}
-		f.onRead = func(p string) {
-			if p != document {
-				return
-			}
-			select {
-			case <-first:
-				both.Done()
-				both.Wait()
-			default: // a second attempt waits for nobody
-			}
-		}
-		var done sync.WaitGroup
-		for i := range 2 {
-			done.Go(func() {
-				if document == "/2/users/ann" {
-					_, err := s.UpdateUser(context.Background(), User{User: "ann", Grant: []string{fmt.Sprint("role", i)}})
-					require.NoError(t, err)
-					return
-				}
-				_, err := s.UpdateRole(context.Background(), Role{Role: "app", Grant: &Permissions{KV: Patterns{Write: []string{fmt.Sprint("/", i)}}}})
-				require.NoError(t, err)
-			})
-		}
-		done.Wait()
-		f.onRead = nil
-	}
+func TestNoGrantOfARoleIsLost(t *testing.T) {
+	s, m := realm(t)
+	m.atOnce(t, "/2/users/ann", func(ctx context.Context, i int) error {
+		_, err := s.UpdateUser(ctx, User{User: "ann", Grant: []string{fmt.Sprint("role", i)}})
+		return err
+	})
 	u, err := s.User("ann")
 	require.NoError(t, err)
 	require.Subset(t, u.Roles, []string{"role0", "role1"})
+}
+
+func TestNoGrantOfAPermissionIsLost(t *testing.T) {
+	s, m := realm(t)
+	m.atOnce(t, "/2/roles/app", func(ctx context.Context, i int) error {
+		_, err := s.UpdateRole(ctx, Role{Role: "app", Grant: &Permissions{KV: Patterns{Write: []string{fmt.Sprint("/", i)}}}})
+		return err
+	})
 	r, err := s.Role("app")
 	require.NoError(t, err)
 	require.Equal(t, []string{"/0", "/1"}, r.Permissions.KV.Write)
 }
 
 func TestAUserWhoWasRemovedMeanwhileIsNotUpdated(t *testing.T) {
-	s, f := realm(t)
+	s, m := realm(t)
 	removed := false
-	f.onRead = func(p string) {
+	m.onRead = func(p string) {
 		if p == "/2/users/ann" && !removed {
 			removed = true
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.index++
-			delete(f.nodes, p)
+			m.do(t, &v2pb.Request{Method: "DELETE", Path: p})
 		}
 	}
 	_, err := s.UpdateUser(t.Context(), User{User: "ann", Grant: []string{"x"}})
@@ -158,19 +136,19 @@ func TestAUserWhoWasRemovedMeanwhileIsNotUpdated(t *testing.T) {
 }
 
 func TestWhatCannotBeReadIsNotAllowed(t *testing.T) {
-	s, f := realm(t)
-	f.put("/2/users/ann", `{"user":`)
+	s, m := realm(t)
+	m.put(t, "/2/users/ann", `{"user":`)
 	require.False(t, s.Allows(from("ann", "a"), "/app", false, false))
-	f.put("/2/roles/guest", `[]`)
+	m.put(t, "/2/roles/guest", `[]`)
 	require.False(t, s.Allows(from("", ""), "/app", false, false))
 	_, err := s.UpdateRole(t.Context(), Role{Role: "guest", Grant: &Permissions{KV: Patterns{Read: []string{"/"}}}})
 	require.ErrorIs(t, err, errMalformed)
 
-	f.failing = errors.New("disk")
-	f.put("/2/any", "")
+	m.failing = errors.New("disk")
+	m.put(t, "/2/any", "")
 	require.True(t, s.Enabled())
 	require.False(t, s.AllowsRoot(from("", "")))
-	f.failing = nil
+	m.failing = nil
 	require.True(t, s.AllowsRoot(from(Root, "r")), "asked again")
 }
 
@@ -226,7 +204,7 @@ func TestPasswordsLongerThanBcryptReads(t *testing.T) {
 
 func TestPasswordsAreNotLogged(t *testing.T) {
 	var log bytes.Buffer
-	s, _ := empty(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s, _ := empty(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	_, err := s.CreateUser(t.Context(), User{User: Root, Password: "canary"})
 	require.NoError(t, err)
 	require.NoError(t, s.Enable(t.Context()))

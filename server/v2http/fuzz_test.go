@@ -131,8 +131,8 @@ func FuzzKeyRequest(f *testing.F) {
 			return
 		}
 		if cleaned(r.URL.Path) == r.URL.Path { // any other is sent elsewhere
-			require.True(t, k.req.GetPath() == namespace || strings.HasPrefix(k.req.GetPath(), namespace+"/"), k.req.GetPath())
+			require.True(t, k.req.Path == namespace || strings.HasPrefix(k.req.Path, namespace+"/"), k.req.Path)
 		}
-		require.False(t, k.req.GetWait() && method != http.MethodGet)
+		require.False(t, k.req.Wait && method != http.MethodGet)
 	})
 }

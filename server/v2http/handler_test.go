@@ -42,7 +42,7 @@ func (f *fake) ProposeV2(_ context.Context, r *v2pb.Request) (*v2store.Event, er
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, r)
-	return nil, &v2store.Error{Code: v2store.CodeKeyNotFound, Cause: r.GetPath(), Index: 5}
+	return nil, &v2store.Error{Code: v2store.CodeKeyNotFound, Cause: r.Path, Index: 5}
 }
 
 func (f *fake) Get(path string, _ bool, _ time.Time) (*v2store.Event, error) {

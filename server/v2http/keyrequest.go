@@ -23,18 +23,18 @@ type keyRequest struct {
 
 // linearizable tells whether a read must see all that was acknowledged before it.
 func (k *keyRequest) linearizable() bool {
-	return k.req.GetMethod() == http.MethodGet && k.req.GetQuorum()
+	return k.req.Method == http.MethodGet && k.req.Quorum
 }
 
 // watches tells whether the request waits for a change. etcd takes a linearizable one for a read.
-func (k *keyRequest) watches() bool { return k.req.GetWait() && !k.linearizable() }
+func (k *keyRequest) watches() bool { return k.req.Wait && !k.linearizable() }
 
 // method is the request's method, for counting.
 func (k *keyRequest) method() string {
 	if k.linearizable() {
 		return "QGET"
 	}
-	return k.req.GetMethod()
+	return k.req.Method
 }
 
 // parseKeyRequest reads what a request for a key wants, from its query and its form; now is what a time to live counts from.
@@ -69,7 +69,7 @@ func (h *Handler) parseKeyRequest(w http.ResponseWriter, r *http.Request, now ti
 	ttl := f.ttl()
 	req.PrevExist = f.optional("prevExist")
 	req.Refresh = f.optional("refresh")
-	if req.GetRefresh() {
+	if req.Refresh != nil && *req.Refresh {
 		f.checkRefresh(ttl)
 	}
 	if ttl != nil {

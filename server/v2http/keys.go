@@ -25,11 +25,11 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	if !h.auth.Allows(r, r.URL.Path[len(keysPath):], k.req.GetRecursive(), !reads(r)) {
+	if !h.auth.Allows(r, r.URL.Path[len(keysPath):], k.req.Recursive, !reads(r)) {
 		refusal(codeUnauthorized, "Insufficient credentials").write(w)
 		return
 	}
-	if err := replica.CheckV2Path(k.req.GetPath()); err != nil {
+	if err := replica.CheckV2Path(k.req.Path); err != nil {
 		keyErrorOf(err).write(w)
 		return
 	}
@@ -63,7 +63,7 @@ func (h *Handler) do(r *http.Request, k *keyRequest) (*v2store.Event, error) {
 			return nil, err
 		}
 	}
-	return h.member.Get(k.req.GetPath(), k.req.GetRecursive(), time.Now())
+	return h.member.Get(k.req.Path, k.req.Recursive, time.Now())
 }
 
 // setIndexes says in an answer's header how far tree and log are.

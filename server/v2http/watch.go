@@ -20,8 +20,8 @@ func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyReque
 		formError(err).write(w)
 		return
 	}
-	stream := k.req.GetStream()
-	watcher, err := h.member.Watch(k.req.GetPath(), k.req.GetRecursive(), stream, k.req.GetSince())
+	stream := k.req.Stream
+	watcher, err := h.member.Watch(k.req.Path, k.req.Recursive, stream, k.req.Since)
 	if err != nil {
 		keyErrorOf(err).write(w)
 		return

@@ -2,10 +2,10 @@ package v2pb
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// The message is written and read by hand, because clients fill Path, Val and PrevValue with any bytes: API 2 asks no key
+// The request is written and read by hand, because clients fill Path, Val and PrevValue with any bytes: API 2 asks no key
 // or value to be UTF-8, and etcd's encoder never looked. The protobuf library refuses such strings.
 
-// appendRequest appends the encoded request.
+// appendRequest appends the encoded request. Unlike etcd it leaves out what is 0 or empty, which reads the same.
 func appendRequest(dst []byte, r *Request) []byte {
 	dst = appendNumber(dst, 1, r.ID)
 	dst = appendText(dst, 2, r.Method)
@@ -77,50 +77,50 @@ func decodeRequest(data []byte) (*Request, error) {
 }
 
 // setNumber sets a field to a number or a truth.
-func (x *Request) setNumber(field protowire.Number, v uint64) {
+func (r *Request) setNumber(field protowire.Number, v uint64) {
 	yes := protowire.DecodeBool(v)
 	switch field {
 	case 1:
-		x.ID = v
+		r.ID = v
 	case 5:
-		x.Dir = yes
+		r.Dir = yes
 	case 7:
-		x.PrevIndex = v
+		r.PrevIndex = v
 	case 8:
-		x.PrevExist = new(yes)
+		r.PrevExist = new(yes)
 	case 9:
-		x.Expiration = int64(v)
+		r.Expiration = int64(v)
 	case 10:
-		x.Wait = yes
+		r.Wait = yes
 	case 11:
-		x.Since = v
+		r.Since = v
 	case 12:
-		x.Recursive = yes
+		r.Recursive = yes
 	case 13:
-		x.Sorted = yes
+		r.Sorted = yes
 	case 14:
-		x.Quorum = yes
+		r.Quorum = yes
 	case 15:
-		x.Time = int64(v)
+		r.Time = int64(v)
 	case 16:
-		x.Stream = yes
+		r.Stream = yes
 	case 17:
-		x.Refresh = new(yes)
+		r.Refresh = new(yes)
 	}
 }
 
 // setText sets a field to a copy of the text that value holds after its length.
-func (x *Request) setText(field protowire.Number, value []byte) {
+func (r *Request) setText(field protowire.Number, value []byte) {
 	var to *string
 	switch field {
 	case 2:
-		to = &x.Method
+		to = &r.Method
 	case 3:
-		to = &x.Path
+		to = &r.Path
 	case 4:
-		to = &x.Val
+		to = &r.Val
 	case 6:
-		to = &x.PrevValue
+		to = &r.PrevValue
 	default:
 		return
 	}

@@ -2,8 +2,7 @@
 // etcdserverpb.Request, which etcd's API module no longer has, and the field
 // of InternalRaftRequest that carries it.
 //
-// Request is generated from request.proto by `make generate`. The log has it
-// as codec.go writes it, which takes keys and values of any bytes; for text the
-// generated form is the same, and the tests hold one to the other. The package
-// refuses to know what a request does.
+// Read Request first. codec.go writes and reads it, with keys and values of any
+// bytes; the tests hold it to bytes that etcd wrote. The package refuses to know
+// what a request does.
 package v2pb
