@@ -26,11 +26,16 @@ type applyItem struct {
 type applyQueue struct {
 	mailbox[applyItem]
 	news chan struct{}
+
+	// Owned by the apply goroutine.
+	untold    int // bytes of entries that were applied since raft was woken for that
+	untoldMax int
 }
 
-func (q *applyQueue) init() {
+func (q *applyQueue) init(untoldMax int) {
 	q.news = make(chan struct{}, 1)
 	q.wake = q.news
+	q.untoldMax = untoldMax
 }
 
 // runApply is the apply goroutine.
@@ -84,7 +89,24 @@ func (n *Node) applySome(items []applyItem) (count int, err error) {
 			entries[0].GetIndex(), entries[len(entries)-1].GetIndex(), err)
 	}
 	for _, item := range items[:count] {
-		n.local.put(item.entries.GetResponses()...)
+		n.local.putQuietly(item.entries.GetResponses()...)
+	}
+	if n.applies.mustTell(entries) {
+		signal(n.wake)
 	}
 	return count, nil
+}
+
+// mustTell tells whether raft must learn at once that entries are applied: it may wait for that after a change of the
+// configuration, or once much is being applied. Else it learns it with whatever wakes it next, a tick at the latest.
+func (q *applyQueue) mustTell(entries []*raftpb.Entry) bool {
+	tell := false
+	for _, e := range entries {
+		q.untold += len(e.GetData())
+		tell = tell || e.GetType() != raftpb.EntryNormal
+	}
+	if tell = tell || q.untold >= q.untoldMax; tell {
+		q.untold = 0
+	}
+	return tell
 }

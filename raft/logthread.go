@@ -14,10 +14,14 @@ import (
 type appendQueue struct {
 	mailbox[*raftpb.Message]
 	news chan struct{}
-	sent atomic.Uint64 // messages handed out
-	done atomic.Uint64 // messages written
+	sent atomic.Uint64 // messages handed out that somebody waits for
+	done atomic.Uint64 // of these, the written ones
 	// rounds is how many of the messages that are not written yet have entries.
 	rounds atomic.Int64
+
+	// Owned by the raft goroutine.
+	term, vote uint64 // as of the newest message
+	idle       bool   // a message is queued that nobody waits for
 }
 
 func (q *appendQueue) init() {
@@ -25,12 +29,45 @@ func (q *appendQueue) init() {
 	q.wake = q.news
 }
 
+// put hands a message to the log goroutine. A new commit index alone goes with the next one, or with the next tick: it need
+// not be durable, as a log with an older one is good too.
 func (q *appendQueue) put(m *raftpb.Message) {
 	if len(m.GetEntries()) > 0 {
 		q.rounds.Add(1)
 	}
-	q.sent.Add(1)
+	if awaited(m) {
+		q.sent.Add(1)
+	} else if m.Term == nil || (m.GetTerm() == q.term && m.GetVote() == q.vote) {
+		q.idle = true
+		q.putQuietly(m)
+		return
+	}
+	if m.Term != nil {
+		q.term, q.vote = m.GetTerm(), m.GetVote()
+	}
+	q.idle = false
 	q.mailbox.put(m)
+}
+
+// tick lets the log goroutine write what nobody waits for.
+func (q *appendQueue) tick() {
+	if q.idle {
+		q.idle = false
+		signal(q.wake)
+	}
+}
+
+// awaited tells that something follows from a message once it is written.
+func awaited(m *raftpb.Message) bool {
+	if len(m.GetEntries()) > 0 || m.GetSnapshot() != nil {
+		return true
+	}
+	for _, r := range m.GetResponses() {
+		if r.GetType() != raftpb.MsgStorageAppendResp || r.GetIndex() != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // logWrite is one write to the log: several messages' entries and their newest hard state.
@@ -167,10 +204,16 @@ func (w *logWriter) install(m *raftpb.Message) error {
 	return nil
 }
 
-// deliver sends the responses: to this member's own raft goroutine, or over the network.
+// deliver sends the responses: to this member's own raft goroutine, or over the network. One that says only that a commit
+// index was written tells raft nothing.
 func (w *logWriter) deliver(ms []*raftpb.Message) {
 	var local, remote []*raftpb.Message
+	count := uint64(0)
 	for _, m := range ms {
+		if !awaited(m) {
+			continue
+		}
+		count++
 		if len(m.GetEntries()) > 0 {
 			w.n.appends.rounds.Add(-1)
 		}
@@ -185,6 +228,8 @@ func (w *logWriter) deliver(ms []*raftpb.Message) {
 	if len(remote) > 0 {
 		w.n.cfg.Send(remote)
 	}
-	w.n.appends.done.Add(uint64(len(ms)))
-	w.n.local.put(local...)
+	w.n.appends.done.Add(count)
+	if len(local) > 0 {
+		w.n.local.put(local...)
+	}
 }

@@ -12,12 +12,18 @@ type mailbox[T any] struct {
 	bytes int // of those that were put with a bound
 }
 
-// put adds an item and wakes the consumer.
+// put adds items and wakes the consumer.
 func (b *mailbox[T]) put(items ...T) {
-	b.mu.Lock()
-	b.items = append(b.items, items...)
-	b.mu.Unlock()
+	b.putQuietly(items...)
 	signal(b.wake)
+}
+
+// putQuietly adds items that the consumer shall find when something else wakes it: a wake-up costs more than most of what
+// it is for.
+func (b *mailbox[T]) putQuietly(items ...T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, items...)
 }
 
 // putBounded is put, unless itemsMax items are waiting already, or with this one of size bytes more than bytesMax would.

@@ -78,7 +78,7 @@ func NewNode(c Config) (*Node, error) {
 	n.inbox.wake, n.local.wake, n.calls.wake, n.reads.wake = n.wake, n.wake, n.wake, n.wake
 	n.proposals = proposalQueue{wake: n.wake, itemsMax: c.ProposalsMax, bytesMax: c.ProposalBytesMax}
 	n.appends.init()
-	n.applies.init()
+	n.applies.init(int(c.ApplyingBytesMax / 4))
 	n.changes.init()
 	if n.reads.nonce = c.Nonce; n.reads.nonce == 0 {
 		var b [8]byte

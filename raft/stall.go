@@ -32,6 +32,7 @@ func (s *stall) stalled() bool { return s.ticks >= s.ticksMax }
 // but does not stand for election itself.
 func (n *Node) tick() {
 	n.stall.tick(n.appends.sent.Load(), n.appends.done.Load())
+	n.appends.tick()
 	n.reads.ticks++
 	switch {
 	case !n.stall.stalled():

@@ -45,7 +45,7 @@ var errDisk = errors.New("input/output error")
 func (b *brakes) wrap(fs vfs.FS) vfs.FS {
 	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
-		if !sync || !strings.HasSuffix(op.Path, ".log") {
+		if !sync || !strings.Contains(op.Path, ".log") {
 			return nil
 		}
 		b.mu.Lock()

@@ -9,94 +9,70 @@ import (
 
 // Append implements Log.
 func (s *store) Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool) error {
-	last, err := s.checkFollows(entries)
-	if err != nil {
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	if err := s.checkFollows(entries); err != nil {
 		return err
 	}
-	b := s.db.NewBatchWithSize(batchBytes(entries))
-	defer b.Close()
-	newLast := last
-	if n := len(entries); n > 0 {
-		newLast = entries[n-1].GetIndex()
-		if newLast < last {
-			// Everything between is overwritten; the rest of the replaced tail has to go.
-			if err := b.DeleteRange(entryKey(newLast+1), entryKey(last+1), nil); err != nil {
-				return err
-			}
-		}
-		for _, e := range entries {
-			op := b.SetDeferred(entryKeySize, entryHeaderSize+len(e.Data))
-			putEntryKey(op.Key, e.GetIndex())
-			putEntry(op.Value, e)
-			if err := op.Finish(); err != nil {
-				return err
-			}
-		}
+	r := record{entries: entries}
+	if !etcdraft.IsEmptyHardState(hs) {
+		r.hs = &hardState{term: hs.GetTerm(), vote: hs.GetVote(), commit: hs.GetCommit()}
 	}
-	var h hardState
-	setState := !etcdraft.IsEmptyHardState(hs)
-	if setState {
-		h = hardState{term: hs.GetTerm(), vote: hs.GetVote(), commit: hs.GetCommit()}
-		if err := b.Set([]byte{keyHardState}, h.encode(), nil); err != nil {
-			return err
+	if len(entries) == 0 && r.hs == nil {
+		if !sync || !s.w.unsynced {
+			return nil
 		}
+		r.hs = new(s.hs)
 	}
 	if len(entries) > 0 {
 		if err := s.mark.lower(entries[0].GetIndex() - 1); err != nil {
 			return s.fail.set(err)
 		}
 	}
-	if !b.Empty() {
-		if err := s.write(b, sync); err != nil {
-			return err
-		}
+	at, err := s.write(&r, sync)
+	if err != nil {
+		return err
 	}
-
-	s.mu.Lock()
-	s.tail.append(entries)
-	s.last = newLast
-	if setState {
-		s.hs = h
-	}
-	if sync {
-		s.synced = mark{newLast, s.hs.term, s.hs.vote}
-	} else if len(entries) > 0 {
-		s.synced.last = min(s.synced.last, entries[0].GetIndex()-1)
-	}
-	durable := s.synced
-	s.mu.Unlock()
-	if err := s.mark.set(durable); err != nil {
-		return s.fail.set(err)
-	}
-	return nil
+	return s.noteDurable(s.appended(&r, at, sync), len(entries) == 0)
 }
 
-// checkFollows verifies I1 before a write and returns the index of the last entry.
-func (s *store) checkFollows(entries []*raftpb.Entry) (last uint64, err error) {
+// appended makes a written record part of what readers see, and returns what is durable then.
+func (s *store) appended(r *record, at position, sync bool) mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(r.entries); n > 0 {
+		at.first = r.entries[0].GetIndex()
+		s.positions.add(at)
+		s.tail.append(r.entries)
+		s.last = r.entries[n-1].GetIndex()
+		s.synced.last = min(s.synced.last, at.first-1)
+	}
+	if r.hs != nil {
+		s.hs = *r.hs
+	}
+	if sync {
+		s.synced = mark{s.last, s.hs.term, s.hs.vote}
+	}
+	return s.synced
+}
+
+// checkFollows verifies I1 before a write.
+func (s *store) checkFollows(entries []*raftpb.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if len(entries) == 0 {
-		return s.last, nil
-	}
 	first := entries[0].GetIndex()
 	if first <= s.begin.index || first > s.last+1 {
-		return 0, fmt.Errorf("%w: entry %d, the log has %d to %d", ErrGap, first, s.begin.index+1, s.last)
+		return fmt.Errorf("%w: entry %d, the log has %d to %d", ErrGap, first, s.begin.index+1, s.last)
 	}
 	for i, e := range entries {
 		if e.GetIndex() != first+uint64(i) {
-			return 0, fmt.Errorf("%w: entry %d where %d should be", ErrGap, e.GetIndex(), first+uint64(i))
+			return fmt.Errorf("%w: entry %d where %d should be", ErrGap, e.GetIndex(), first+uint64(i))
 		}
 	}
-	return s.last, nil
-}
-
-// batchBytes is the size of the batch that holds entries and a hard state.
-func batchBytes(entries []*raftpb.Entry) int {
-	n := 128
-	for _, e := range entries {
-		n += entryKeySize + entryHeaderSize + len(e.Data) + 8
-	}
-	return n
+	return nil
 }
 
 // Bootstrap implements Log.
@@ -112,17 +88,15 @@ func (s *store) Bootstrap(entries []*raftpb.Entry, hs *raftpb.HardState) error {
 
 // SetMetadata implements Log.
 func (s *store) SetMetadata(data []byte) error {
-	b := s.db.NewBatch()
-	defer b.Close()
-	if err := b.Set([]byte{keyMetadata}, data, nil); err != nil {
-		return err
-	}
-	if err := s.write(b, true); err != nil {
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	data = append([]byte{}, data...)
+	if _, err := s.write(&record{meta: data}, true); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.meta = append([]byte(nil), data...)
+	s.meta = data
 	return nil
 }
 

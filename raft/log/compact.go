@@ -2,97 +2,97 @@ package log
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// eraseMin is how many entries are erased at once at least (I5).
-const eraseMin = 200
-
 // Compact implements Log.
 func (s *store) Compact(index uint64) error {
-	s.erasMu.Lock()
-	defer s.erasMu.Unlock()
+	old, err := s.compact(index)
+	s.remove(old)
+	return err
+}
 
+// compact moves the log's beginning and returns the segments that nothing needs any more.
+func (s *store) compact(index uint64) (old []*segment, err error) {
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
 	s.mu.RLock()
-	old, last := s.begin, s.last
+	before, last, kept := s.begin, s.last, slices.Clone(s.positions)
 	s.mu.RUnlock()
-	if index <= old.index {
-		return nil
+	if index <= before.index {
+		return nil, nil
 	}
 	if index > last {
-		return fmt.Errorf("log: compact to %d: the log ends at %d", index, last)
+		return nil, fmt.Errorf("log: compact to %d: the log ends at %d", index, last)
 	}
 	term, err := s.Term(index)
 	if err != nil {
-		return fmt.Errorf("log: compact to %d: %w", index, err)
+		return nil, fmt.Errorf("log: compact to %d: %w", index, err)
 	}
-	next := begin{index: index, term: term, erased: old.erased}
-
-	b := s.db.NewBatch()
-	defer b.Close()
-	if index-old.erased >= eraseMin {
-		if err := b.DeleteRange(entryKey(old.erased+1), entryKey(index+1), nil); err != nil {
-			return err
-		}
-		next.erased = index
-	}
-	if err := b.Set([]byte{keyBegin}, next.encode(), nil); err != nil {
-		return err
-	}
-	// It need not be durable: after a crash the log begins earlier, which harms nobody.
-	if err := s.write(b, false); err != nil {
-		return err
+	kept.dropTo(index)
+	oldest := kept.oldest(s.w.newest)
+	// The new beginning need not be durable, as after a crash the log begins earlier, which harms nobody; unless what the
+	// old one needs is removed.
+	next := begin{index: index, term: term}
+	removes := s.segments[0].seq < oldest
+	if _, err := s.write(&record{begin: &next}, removes); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin = next
 	s.tail.dropTo(index)
-	return nil
+	s.positions.dropTo(index)
+	return s.cutSegments(oldest), nil
+}
+
+// cutSegments forgets the segments below a sequence number and returns them, as far as their disks answer.
+func (s *store) cutSegments(oldest uint64) (old []*segment) {
+	n := slices.IndexFunc(s.segments, func(seg *segment) bool { return seg.seq >= oldest || s.w.second.hangs(seg.place) })
+	old = slices.Clone(s.segments[:n])
+	s.segments = slices.Delete(s.segments, 0, n)
+	return old
 }
 
 // Reset implements Log.
 func (s *store) Reset(meta *raftpb.SnapshotMetadata, hs *raftpb.HardState) error {
-	s.erasMu.Lock()
-	defer s.erasMu.Unlock()
+	old, err := s.reset(meta, hs)
+	s.remove(old)
+	return err
+}
 
-	s.mu.RLock()
-	h := s.hs
-	s.mu.RUnlock()
+// reset begins a segment that has nothing but the new beginning, and returns those before it.
+func (s *store) reset(meta *raftpb.SnapshotMetadata, hs *raftpb.HardState) (old []*segment, err error) {
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	if err := s.fail.get(); err != nil {
+		return nil, err
+	}
+	r := s.headRecord()
 	if hs != nil {
-		h = hardState{term: hs.GetTerm(), vote: hs.GetVote(), commit: hs.GetCommit()}
+		r.hs = &hardState{term: hs.GetTerm(), vote: hs.GetVote()}
 	}
-	if h.term < meta.GetTerm() {
-		h.term, h.vote = meta.GetTerm(), 0
+	if r.hs.term < meta.GetTerm() {
+		r.hs.term, r.hs.vote = meta.GetTerm(), 0
 	}
-	h.commit = meta.GetIndex()
-	next := begin{index: meta.GetIndex(), term: meta.GetTerm(), erased: meta.GetIndex()}
-
-	b := s.db.NewBatch()
-	defer b.Close()
-	if err := b.DeleteRange(entryKey(0), entryKeyEnd(), nil); err != nil {
-		return err
+	r.hs.commit = meta.GetIndex()
+	r.begin = &begin{index: meta.GetIndex(), term: meta.GetTerm()}
+	r.head.last = meta.GetIndex()
+	if err := s.mark.lower(r.head.last); err != nil {
+		return nil, s.fail.set(err)
 	}
-	if err := b.Set([]byte{keyBegin}, next.encode(), nil); err != nil {
-		return err
-	}
-	if err := b.Set([]byte{keyHardState}, h.encode(), nil); err != nil {
-		return err
-	}
-	if err := s.mark.lower(next.index); err != nil {
-		return s.fail.set(err)
-	}
-	if err := s.write(b, true); err != nil {
-		return err
+	if err := s.rotate(r); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
-	s.hs, s.begin, s.last = h, next, next.index
-	s.synced = mark{next.index, h.term, h.vote}
+	s.hs, s.begin, s.last = *r.hs, *r.begin, r.head.last
+	s.synced = mark{s.last, s.hs.term, s.hs.vote}
 	durable := s.synced
 	s.tail.clear()
+	s.positions = nil
+	old = s.cutSegments(s.w.newest)
 	s.mu.Unlock()
-	if err := s.mark.set(durable); err != nil {
-		return s.fail.set(err)
-	}
-	return nil
+	return old, s.noteDurable(durable, true)
 }

@@ -1,11 +1,13 @@
 package log
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -78,6 +80,9 @@ type image struct {
 type crasher struct {
 	fs *vfs.MemFS
 	h  *history
+	o  Options // but its FS
+	// slow is how many of a hundred syncs in the log's own folder take longer than Options.patience.
+	slow int
 
 	mu     sync.Mutex
 	rng    *rand.Rand
@@ -95,9 +100,13 @@ func (c *crasher) injector() errorfs.Injector {
 			return nil
 		}
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		if sync || c.rng.IntN(8) == 0 {
 			c.take(fmt.Sprint(op.Kind, " ", op.Path))
+		}
+		slow := sync && strings.HasPrefix(op.Path, "log/") && c.rng.IntN(100) < c.slow
+		c.mu.Unlock()
+		if slow {
+			time.Sleep(3 * c.o.patience.write)
 		}
 		return nil
 	})
@@ -121,7 +130,7 @@ func (c *crasher) run(t *testing.T, rng *rand.Rand, writes int) {
 	fs := errorfs.Wrap(c.fs, c.injector())
 	m := &model{}
 	c.h.states = []string{m.String()}
-	l := mustOpen(t, fs, Options{TailBytesMax: 600})
+	l := mustOpen(t, fs, c.o)
 	term := uint64(1)
 	for i := range writes {
 		next := *m
@@ -163,7 +172,7 @@ func (c *crasher) run(t *testing.T, rng *rand.Rand, writes int) {
 			op = func() error { return l.SetMetadata([]byte(next.meta)) }
 		default:
 			require.NoError(t, l.Close())
-			l = mustOpen(t, fs, Options{TailBytesMax: 600})
+			l = mustOpen(t, fs, c.o)
 			require.Equal(t, m.String(), modelOf(t, l).String())
 			c.h.mu.Lock()
 			c.h.durable = len(c.h.states) - 1
@@ -186,26 +195,49 @@ func (c *crasher) run(t *testing.T, rng *rand.Rand, writes int) {
 }
 
 func TestCrashLosesNothingThatWasSynced(t *testing.T) {
-	const seeds = 4
-	for seed := range uint64(seeds) {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 7))
-			c := &crasher{fs: vfs.NewCrashableMem(), h: &history{}, rng: rand.New(rand.NewPCG(seed, 8))}
-			c.run(t, rng, 60)
-			require.NotEmpty(t, c.images)
-			for i, img := range c.images {
-				l, err := Open("log", Options{FS: img.fs})
-				require.NoError(t, err, "image %d, at %s", i, img.where)
-				got := modelOf(t, l.(*store)).String()
-				require.Contains(t, c.h.states[img.from:img.to+1], got, "image %d, at %s, after write %d", i, img.where, img.from)
-
-				// It goes on from there.
-				last, err := l.LastIndex()
-				require.NoError(t, err)
-				require.NoError(t, l.Append(nil, entries(last+1, 1000, 1, "after the crash"), true))
-				require.NoError(t, l.Close())
-			}
-			t.Logf("%d images", len(c.images))
-		})
+	for name, c := range map[string]*crasher{
+		"one folder":           {o: Options{TailBytesMax: 600}},
+		"small segments":       {o: Options{TailBytesMax: 600, segmentBytes: 900}},
+		"two folders":          {o: Options{TailBytesMax: 600, FailoverDir: "second"}},
+		"a disk that is slow":  {o: hasty(Options{TailBytesMax: 600, FailoverDir: "second"}), slow: 20},
+		"and segments, small ": {o: hasty(Options{TailBytesMax: 600, FailoverDir: "second", segmentBytes: 900}), slow: 20},
+	} {
+		for seed := range uint64(*crashSeeds) {
+			t.Run(fmt.Sprintf("%s, seed %d", name, seed), func(t *testing.T) {
+				c := crasher{o: c.o, slow: c.slow, fs: vfs.NewCrashableMem(), h: &history{}, rng: rand.New(rand.NewPCG(seed, 8))}
+				c.run(t, rand.New(rand.NewPCG(seed, 7)), 60)
+				c.check(t)
+			})
+		}
 	}
+}
+
+var crashSeeds = flag.Int("crash.seeds", 4, "seeds of each kind of crash test")
+
+// hasty makes a log leave a disk soon, and come back soon.
+func hasty(o Options) Options {
+	o.patience = patience{write: 2 * time.Millisecond, probe: time.Millisecond, probeEvery: time.Millisecond}
+	return o
+}
+
+// check opens every image.
+func (c *crasher) check(t *testing.T) {
+	require.NotEmpty(t, c.images)
+	for i, img := range c.images {
+		o := Options{FS: img.fs}
+		if c.o.FailoverDir != "" {
+			o.FailoverDir = c.o.FailoverDir
+		}
+		l, err := Open("log", o)
+		require.NoError(t, err, "image %d, at %s", i, img.where)
+		got := modelOf(t, l.(*store)).String()
+		require.Contains(t, c.h.states[img.from:img.to+1], got, "image %d, at %s, after write %d", i, img.where, img.from)
+
+		// It goes on from there.
+		last, err := l.LastIndex()
+		require.NoError(t, err)
+		require.NoError(t, l.Append(nil, entries(last+1, 1000, 1, "after the crash"), true))
+		require.NoError(t, l.Close())
+	}
+	t.Logf("%d images", len(c.images))
 }

@@ -1,58 +1,343 @@
 package log
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/errors/oserror"
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// checkFailover refuses a failover folder with segments that this log did not write: Pebble takes whatever lies there for
-// the log's own and replays it. They are this log's only if it was opened with a failover folder before.
-func checkFailover(dir string, o Options) error {
-	if o.FailoverDir == "" {
-		return nil
+const (
+	failoverName = "FAILOVER"
+	probeName    = "PROBE"
+	probesWanted = 3 // in a row, before a disk is well again
+)
+
+// patience is how long a disk may take.
+type patience struct {
+	write      time.Duration // a write, before the other disk is tried
+	probe      time.Duration // a probe of a disk that was left, to count as well
+	probeEvery time.Duration
+}
+
+var normalPatience = patience{write: 100 * time.Millisecond, probe: 25 * time.Millisecond, probeEvery: time.Second}
+
+// errSlow says that a disk has not answered in time. What was asked of it may still happen.
+var errSlow = errors.New("log: the disk is slow")
+
+// failover lets the log go on in another folder while the first one's disk hangs. The records since the last sync are written
+// again there, in a segment that takes the place of what the hanging one may still get (see the format). What a disk is asked
+// for is done by a goroutine of its own, which can be left waiting.
+type failover struct {
+	patience
+	disks   [2]*disk
+	at      int // where the newest segment is
+	pending []pendingRecord
+	base    *record // head of a segment that would begin with the first pending record
+	stop    chan struct{}
+	wg      sync.WaitGroup
+}
+
+// pendingRecord is a record that is not known to be durable.
+type pendingRecord struct {
+	bytes []byte // room for a frame, then the payload
+	first uint64 // index of its first entry; 0: it has none
+}
+
+// disk is one of the two places.
+type disk struct {
+	place
+	jobs chan func()
+	left atomic.Bool // it hung, and is not well again
+}
+
+func newFailover(places []place, o Options) *failover {
+	f := &failover{patience: o.patience, stop: make(chan struct{})}
+	for i, p := range places {
+		d := &disk{place: p, jobs: make(chan func())}
+		f.disks[i] = d
+		f.wg.Go(func() {
+			for job := range d.jobs {
+				job()
+			}
+		})
 	}
-	names, err := o.FS.List(o.FailoverDir)
-	if oserror.IsNotExist(err) {
-		return nil
+	return f
+}
+
+// result is what became of a job.
+type result struct {
+	seg *segment
+	at  []position
+	err error
+}
+
+// do lets a disk do a job. If it takes too long and another disk can be tried, the disk is left (errSlow).
+func (f *failover) do(i int, job func() result) result {
+	d, done := f.disks[i], make(chan result, 1)
+	d.jobs <- func() { done <- job() }
+	if f.disks[1-i].left.Load() {
+		return <-done
 	}
+	timer := time.NewTimer(f.write)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r
+	case <-timer.C:
+	}
+	d.left.Store(true)
+	f.wg.Go(func() { f.nurse(d, done) })
+	return result{err: errSlow}
+}
+
+// nurse waits until a disk has done what it hung at, and then answers quickly. One that failed is never used again.
+func (f *failover) nurse(d *disk, done chan result) {
+	select {
+	case r := <-done:
+		if r.seg != nil {
+			_ = r.seg.file.Close() // another one has taken its place
+		}
+		if r.err != nil {
+			return
+		}
+	case <-f.stop:
+		return
+	}
+	for well := 0; well < probesWanted; {
+		select {
+		case <-time.After(f.probeEvery):
+		case <-f.stop:
+			return
+		}
+		began := time.Now()
+		if err := d.touch(); err != nil {
+			return
+		}
+		if well++; time.Since(began) > f.probe {
+			well = 0
+		}
+	}
+	d.left.Store(false)
+}
+
+// touch writes and syncs a file.
+func (p place) touch() error {
+	f, err := p.fs.Create(p.path(probeName), vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return fmt.Errorf("log: list failover folder: %w", err)
-	}
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".log") {
-			continue
-		}
-		had, err := HadFailover(dir, o.FS)
-		if err == nil && !had {
-			err = fmt.Errorf("%w: %s", ErrStraySegments, o.FS.PathJoin(o.FailoverDir, name))
-		}
 		return err
 	}
+	_, err = f.Write(make([]byte, 512))
+	return errors.Join(err, f.SyncData(), f.Close())
+}
+
+// close ends the goroutines, but for one that hangs with its disk: it ends when the disk does answer.
+func (f *failover) close() {
+	if f == nil {
+		return
+	}
+	close(f.stop)
+	for _, d := range f.disks {
+		close(d.jobs)
+	}
+	if !f.disks[0].left.Load() && !f.disks[1].left.Load() {
+		f.wg.Wait()
+	}
+}
+
+// hangs tells that a place's disk may not answer.
+func (f *failover) hangs(p place) bool {
+	if f == nil {
+		return false
+	}
+	return slices.ContainsFunc(f.disks[:], func(d *disk) bool { return d.dir == p.dir && d.left.Load() })
+}
+
+// putWatched is put with another disk at hand.
+func (s *store) putWatched(b []byte, r *record, sync bool) (position, error) {
+	f := s.w.second
+	if len(f.pending) == 0 {
+		f.base = s.headRecord()
+	}
+	p := pendingRecord{bytes: slices.Clone(b)}
+	if len(r.entries) > 0 {
+		p.first = r.entries[0].GetIndex()
+	}
+	f.pending = append(f.pending, p)
+	if f.at == 1 && !f.disks[0].left.Load() {
+		return s.move(0)
+	}
+	seg, own := s.w.seg, slices.Clone(b) // who is left waiting keeps what he was given
+	res := f.do(f.at, func() result {
+		at, err := seg.append(own)
+		if err == nil && sync {
+			err = seg.file.SyncData()
+		}
+		return result{at: []position{at}, err: err}
+	})
+	switch {
+	case errors.Is(res.err, errSlow):
+		return s.move(1 - f.at)
+	case res.err != nil:
+		return position{}, res.err
+	}
+	if sync {
+		f.pending = nil
+	}
+	return res.at[0], nil
+}
+
+// move writes the pending records again, in a new segment on another disk, and returns where the last one lies. They are
+// durable then.
+func (s *store) move(to int) (position, error) {
+	f := s.w.second
+	s.logger.Warn("the log goes on on another disk", "from", f.disks[f.at].dir, "to", f.disks[to].dir)
+	number := f.base.head.number
+	records := make([][]byte, 1, 1+len(f.pending))
+	for _, p := range f.pending {
+		records = append(records, slices.Clone(p.bytes))
+	}
+	seg, at, err := s.createWatched(to, number, records)
+	if err != nil {
+		return position{}, err
+	}
+	s.follow(seg)
+	s.w.next = number + uint64(len(f.pending)) // put counts the last one
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, p := range f.pending[:len(f.pending)-1] {
+		s.positions.move(p.first, at[i+1])
+	}
+	f.pending = nil
+	return at[len(at)-1], nil
+}
+
+// createWatched makes a segment on a disk, or on the other one should that be slow; records[0] is for its head.
+func (s *store) createWatched(to int, number uint64, records [][]byte) (*segment, []position, error) {
+	f := s.w.second
+	for {
+		// A segment that a slow disk may still make keeps its sequence number.
+		s.w.newest++
+		f.base.head.seq, f.base.head.number = s.w.newest, number
+		records[0] = slices.Clone(s.w.encode(f.base))
+		seq, place, room, records := s.w.newest, f.disks[to].place, s.w.sizeMax, cloneAll(records)
+		res := f.do(to, func() result {
+			seg, at, err := createSegment(place, seq, room, records...)
+			return result{seg, at, err}
+		})
+		if !errors.Is(res.err, errSlow) {
+			f.at = to
+			return res.seg, res.at, res.err
+		}
+		to = 1 - to
+	}
+}
+
+func cloneAll(bs [][]byte) [][]byte {
+	clones := make([][]byte, len(bs))
+	for i, b := range bs {
+		clones[i] = slices.Clone(b)
+	}
+	return clones
+}
+
+// rotateWatched is rotate with another disk at hand, once all is durable.
+func (s *store) rotateWatched(head *record) error {
+	f := s.w.second
+	f.base = head
+	to := 1
+	if !f.disks[0].left.Load() {
+		to = 0
+	}
+	seg, _, err := s.createWatched(to, s.w.next, make([][]byte, 1))
+	if err != nil {
+		return err
+	}
+	s.w.next++
+	s.follow(seg)
 	return nil
 }
 
-// HadFailover tells whether the log in dir was opened with a failover folder, which Pebble notes in its options file.
+// checkFailover returns the folders that the log may lie in, its own first, and the name that joins them ("": none yet). It
+// refuses a second folder with segments that are not this log's, and a log that has a second folder without it.
+func checkFailover(dir string, o Options) (places []place, name string, err error) {
+	places = []place{{o.FS, dir}}
+	if name, err = readName(places[0]); err != nil {
+		return nil, "", err
+	}
+	if o.FailoverDir == "" {
+		if name != "" {
+			return nil, "", fmt.Errorf("log: it was written with a failover folder, which must be given again")
+		}
+		return places, "", nil
+	}
+	second := place{o.FS, o.FailoverDir}
+	other, err := readName(second)
+	if err != nil {
+		return nil, "", err
+	}
+	if name != "" && other != name {
+		return nil, "", fmt.Errorf("%w, or is not the one that this log was written with", ErrStraySegments)
+	}
+	if name == "" {
+		names, err := o.FS.List(o.FailoverDir)
+		if err != nil && !oserror.IsNotExist(err) {
+			return nil, "", fmt.Errorf("log: list failover folder: %w", err)
+		}
+		for _, stray := range names {
+			if _, ok := segmentSeq(stray); ok {
+				return nil, "", fmt.Errorf("%w: %s", ErrStraySegments, second.path(stray))
+			}
+		}
+	}
+	return append(places, second), name, nil
+}
+
+// HadFailover tells whether the log in dir has a second folder.
 func HadFailover(dir string, fs vfs.FS) (bool, error) {
-	about, err := pebble.Peek(dir, fs)
-	if oserror.IsNotExist(err) || (err == nil && about.OptionsFilename == "") {
-		return false, nil
+	name, err := readName(place{fs, dir})
+	return name != "", err
+}
+
+// readName reads the name that joins a folder with another, "" when there is none.
+func readName(p place) (string, error) {
+	f, err := p.fs.Open(p.path(failoverName))
+	if oserror.IsNotExist(err) {
+		return "", nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("log: %w", err)
+		return "", fmt.Errorf("log: open %s: %w", failoverName, err)
 	}
-	f, err := fs.Open(about.OptionsFilename)
-	if err != nil {
-		return false, fmt.Errorf("log: %w", err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	b, err := io.ReadAll(io.LimitReader(f, 1<<10))
 	if err = errors.Join(err, f.Close()); err != nil {
-		return false, fmt.Errorf("log: read %s: %w", about.OptionsFilename, err)
+		return "", fmt.Errorf("log: read %s: %w", failoverName, err)
 	}
-	return strings.Contains(string(b), "\n[WAL Failover]\n"), nil
+	if len(b) == 0 {
+		return "", fmt.Errorf("%w: %s is empty", ErrCorrupt, failoverName)
+	}
+	return string(b), nil
+}
+
+// joinFolders gives both folders one name, unless they have one. The log's own comes last: it is what a start asks for.
+func joinFolders(places []place, name string) error {
+	if name != "" {
+		return nil
+	}
+	name = rand.Text()
+	for _, p := range slices.Backward(places) {
+		if err := makeDir(p.fs, p.dir); err != nil {
+			return err
+		}
+		if err := writeFile(p.fs, p.dir, failoverName, []byte(name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

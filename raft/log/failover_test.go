@@ -19,7 +19,7 @@ func TestAppendsGoOnInTheFailoverFolder(t *testing.T) {
 	release := make(chan struct{})
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
-		if sync && hang.Load() && strings.HasPrefix(op.Path, "log/") && strings.HasSuffix(op.Path, ".log") {
+		if sync && hang.Load() && strings.HasPrefix(op.Path, "log/") && strings.Contains(op.Path, segmentSuffix) {
 			<-release
 		}
 		return nil
@@ -62,7 +62,7 @@ func TestAppendsGoOnInTheFailoverFolder(t *testing.T) {
 func TestSegmentsOfAnotherLogAreRefused(t *testing.T) {
 	fs := vfs.NewMem()
 	require.NoError(t, fs.MkdirAll("other-disk", 0o700))
-	stray, err := fs.Create("other-disk/000004.log", vfs.WriteCategoryUnspecified)
+	stray, err := fs.Create("other-disk/0000000000000004.log", vfs.WriteCategoryUnspecified)
 	require.NoError(t, err)
 	require.NoError(t, stray.Close())
 	o := Options{FS: fs, FailoverDir: "other-disk"}
@@ -77,10 +77,10 @@ func TestSegmentsOfAnotherLogAreRefused(t *testing.T) {
 	before := contentOf(t, fs, "log")
 	_, err = Open("log", o)
 	require.ErrorIs(t, err, ErrStraySegments, "a log that had none")
-	require.ErrorContains(t, err, "other-disk/000004.log")
+	require.ErrorContains(t, err, "other-disk/0000000000000004.log")
 	require.Equal(t, before, contentOf(t, fs, "log"))
 
-	require.NoError(t, fs.Remove("other-disk/000004.log"))
+	require.NoError(t, fs.Remove("other-disk/0000000000000004.log"))
 	l := mustOpen(t, fs, o)
 	last, err := l.LastIndex()
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ func TestFailedSyncIsFinal(t *testing.T) {
 	var broken atomic.Bool
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
-		if broken.Load() && sync && strings.HasSuffix(op.Path, ".log") {
+		if broken.Load() && sync && strings.Contains(op.Path, segmentSuffix) {
 			return errDisk
 		}
 		return nil

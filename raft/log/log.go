@@ -60,13 +60,16 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil means none.
 	Registerer prometheus.Registerer
-	// FailoverDir, on another disk, receives the write-ahead log while the main disk stalls. A log that was opened with
+	// FailoverDir, on another disk, receives what is written while the main disk stalls. A log that was opened with
 	// it once must always be opened with it.
 	FailoverDir string
 	// UnsafeNoSync leaves out all syncs: a crash of the machine may lose what was acknowledged, and the log with it.
 	UnsafeNoSync bool
 	// TailBytesMax bounds the entries kept in memory (default 32 MiB).
 	TailBytesMax uint64
+
+	segmentBytes int64    // segmentBytes but in tests
+	patience     patience // normalPatience but in tests
 }
 
 // withDefaults fills what was left out.
@@ -82,6 +85,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TailBytesMax == 0 {
 		o.TailBytesMax = 32 << 20
+	}
+	if o.segmentBytes == 0 {
+		o.segmentBytes = segmentBytes
+	}
+	if o.patience == (patience{}) {
+		o.patience = normalPatience
 	}
 	return o
 }

@@ -3,182 +3,128 @@ package log
 import (
 	"errors"
 	"fmt"
-	"math"
+	"os"
+	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/errors/oserror"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// cacheBytes is small: old entries are read once, by a follower that catches up or at a start.
-const cacheBytes = 8 << 20
+const lockName = "LOCK"
 
-// Open opens or creates the log in dir. Before anything is written, the folder's contents are recognized and every entry
-// is read through a read-only view, so a log that is refused (ErrForeign,
-// ErrCorrupt, ErrStraySegments) is left as it was.
+// Open opens or creates the log in dir. All that is there is read before anything is written, so a log that is refused
+// (ErrForeign, ErrCorrupt, ErrStraySegments) is left as it was.
 func Open(dir string, o Options) (Log, error) {
-	o = o.withDefaults()
-	if err := checkFailover(dir, o); err != nil {
+	s, err := open(dir, o.withDefaults())
+	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
-	}
-	found, err := inspect(dir, o)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, brief{err})
-	}
-	s, err := open(dir, o, found)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, brief{err})
 	}
 	return s, nil
 }
 
-// open opens the store for writing; found is what it holds.
-func open(dir string, o Options, found *contents) (_ *store, err error) {
-	m, err := newMetrics(o.Registerer)
+func open(dir string, o Options) (_ *store, err error) {
+	places, name, err := checkFailover(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &store{
-		cache: pebble.NewCache(cacheBytes),
-		fail:  &failure{lg: o.Logger},
-		m:     m,
-		reg:   o.Registerer,
-		hs:    found.hs,
-		begin: found.begin,
-		last:  found.last,
-		tail:  found.tail,
-		meta:  found.meta,
+	if err := makeDir(o.FS, dir); err != nil {
+		return nil, err
 	}
-	// Pebble flushes what it replays, so everything that was found is durable when it is open.
-	s.synced = mark{s.last, s.hs.term, s.hs.vote}
-	defer func() {
-		if err != nil {
-			s.cache.Unref()
-			m.unregister(o.Registerer)
-		}
-	}()
-	if s.db, err = pebble.Open(dir, pebbleOptions(o.FS, o.FailoverDir, s.fail, s.cache, false)); err != nil {
-		return nil, fmt.Errorf("log: %w", err)
-	}
-	if !found.whole {
-		err = s.db.Set([]byte{keyFormat}, formatValue(), pebble.Sync)
-		if err == nil {
-			err = s.fail.get()
-		}
-		if err == nil {
-			err = createWatermark(o.FS, dir)
-		}
-	}
-	if err == nil {
-		s.mark, err = openWatermark(o.FS, dir, found.seq, found.mark)
-	}
-	if err == nil {
-		err = s.mark.set(s.synced)
-	}
+	lock, err := o.FS.Lock(o.FS.PathJoin(dir, lockName))
 	if err != nil {
-		return nil, errors.Join(err, s.db.Close())
+		return nil, fmt.Errorf("log: lock: %w", err)
+	}
+	s := &store{lock: lock, logger: o.Logger, reg: o.Registerer, fail: &failure{logger: o.Logger}}
+	s.w = writer{place: places[0], sizeMax: o.segmentBytes}
+	found, err := readContents(places, o)
+	defer func() {
+		if err == nil {
+			return
+		}
+		err = errors.Join(err, found.close())
+		if s.w.seg != nil {
+			err = errors.Join(err, s.w.seg.file.Close())
+		}
+		s.w.second.close()
+		if s.mark != nil {
+			err = errors.Join(err, s.mark.close())
+		}
+		err = errors.Join(err, lock.Close())
+	}()
+	if err != nil {
+		return nil, err
+	}
+	if len(places) > 1 {
+		if err := joinFolders(places, name); err != nil {
+			return nil, err
+		}
+		s.w.second = newFailover(places, o)
+	}
+	if s.m, err = newMetrics(o.Registerer); err != nil {
+		return nil, err
+	}
+	if err := s.resume(found, o); err != nil {
+		s.m.unregister(o.Registerer)
+		return nil, err
 	}
 	return s, nil
 }
 
-// contents is what inspect found in a folder.
-type contents struct {
-	whole bool // the log was created to its end; false: nothing is there, or the creation was cut off
-	hs    hardState
-	begin begin
-	last  uint64
-	tail  tail
-	meta  []byte
-	seq   uint64 // of mark
-	mark  mark
-}
-
-// check verifies what must hold across records: I3, and that the state is within the log.
-func (c *contents) check() error {
-	switch {
-	case c.last < c.mark.last:
-		return fmt.Errorf("%w: it ends at %d, entries up to %d were written", ErrCorrupt, c.last, c.mark.last)
-	case c.hs.term < c.mark.term:
-		return fmt.Errorf("%w: it is at term %d, term %d was written", ErrCorrupt, c.hs.term, c.mark.term)
-	case c.hs.term == c.mark.term && c.mark.vote != 0 && c.hs.vote != c.mark.vote:
-		return fmt.Errorf("%w: its vote of term %d is %x, %x was written", ErrCorrupt, c.hs.term, c.hs.vote, c.mark.vote)
-	case c.hs.commit > c.last:
-		return fmt.Errorf("%w: it ends at %d, before its commit index %d", ErrCorrupt, c.last, c.hs.commit)
-	}
-	return nil
-}
-
-// read fills c from an open store.
-func (c *contents) read(db *pebble.DB) error {
-	it, err := db.NewIter(&pebble.IterOptions{})
-	if err != nil {
-		return err
-	}
-	err = c.scan(it)
-	return errors.Join(err, it.Close())
-}
-
-func (c *contents) scan(it *pebble.Iterator) error {
-	empty := true
-	for ok := it.First(); ok; ok = it.Next() {
-		key, v := it.Key(), it.Value()
-		if empty && (len(key) != 1 || key[0] != keyFormat) {
-			return fmt.Errorf("%w: it does not begin with the format's name", ErrForeign)
+// resume makes what was found durable and the log go on after it, in a segment of its own.
+func (s *store) resume(found *contents, o Options) error {
+	for _, path := range found.strays {
+		if err := o.FS.Remove(path); err != nil && !oserror.IsNotExist(err) {
+			return fmt.Errorf("log: remove what a crash left: %w", err)
 		}
-		empty = false
-		var err error
-		switch {
-		case len(key) == 1 && key[0] == keyFormat:
-			err = c.readFormat(v)
-		case len(key) == 1 && key[0] == keyMetadata:
-			c.meta = append([]byte{}, v...)
-		case len(key) == 1 && key[0] == keyHardState:
-			c.hs, err = decodeHardState(v)
-		case len(key) == 1 && key[0] == keyBegin:
-			c.begin, err = decodeBegin(v)
-			c.last = c.begin.index
-		case key[0] == keyEntry:
-			err = c.readEntry(key, v)
-		default:
-			err = fmt.Errorf("%w: key %x", ErrCorrupt, key)
-		}
-		if err != nil {
+	}
+	if n := len(found.segments); n > 0 {
+		// What lies behind its last record is a write that was cut off, or room.
+		if err := found.segments[n-1].end(); err != nil {
 			return err
 		}
 	}
-	if err := it.Error(); err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	s.hs, s.begin, s.last, s.tail, s.meta = found.hs, found.begin, found.last, found.tail, found.meta
+	s.positions = found.positions
+	s.synced = mark{s.last, s.hs.term, s.hs.vote}
+	s.w.next, s.w.newest = max(1, found.next), found.newest
+	head := s.w.encode(s.headRecord())
+	seg, _, err := createSegment(s.w.place, s.w.newest+1, s.w.sizeMax, head)
+	if err != nil {
+		return err
+	}
+	s.w.seg = seg // for the caller to close, should this fail
+	s.w.next++
+	s.segments = slices.Clone(found.segments)
+	s.follow(seg)
+	main := s.w.place
+	if !found.born {
+		if err := createWatermark(main.fs, main.dir); err != nil {
+			return err
+		}
+	}
+	if s.mark, err = openWatermark(main.fs, main.dir, found.markSeq, found.mark); err != nil {
+		return err
+	}
+	return s.mark.set(s.synced)
+}
+
+// end cuts off what lies behind a segment's last record, and makes the rest durable.
+func (s *segment) end() error {
+	if fd := s.file.Fd(); fd != vfs.InvalidFd {
+		if err := os.Truncate(s.path(segmentName(s.seq)), s.size); err != nil {
+			return fmt.Errorf("log: cut segment: %w", err)
+		}
+	}
+	if err := s.file.Sync(); err != nil {
+		return fmt.Errorf("log: sync segment: %w", err)
 	}
 	return nil
 }
 
-func (c *contents) readFormat(v []byte) error {
-	n := len(formatName)
-	if len(v) != n+1 || string(v[:n]) != formatName {
-		return fmt.Errorf("%w: it does not begin with the format's name", ErrForeign)
+// makeDir makes a folder, and its name durable.
+func makeDir(fs vfs.FS, dir string) error {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("log: %w", err)
 	}
-	if v[n] != formatVersion {
-		return fmt.Errorf("log: format version %d is newer than this program's %d", v[n], formatVersion)
-	}
-	c.whole = true
-	return nil
-}
-
-// readEntry takes the next entry in order (I1). Entries up to begin are left over: they wait to be erased.
-func (c *contents) readEntry(key, v []byte) error {
-	index, err := decodeEntryKey(key)
-	if err != nil {
-		return err
-	}
-	if index <= c.begin.index {
-		return nil
-	}
-	if index != c.last+1 || index == math.MaxUint64 {
-		return fmt.Errorf("%w: entry %d follows %d", ErrCorrupt, index, c.last)
-	}
-	e, err := decodeEntry(index, v)
-	if err != nil {
-		return err
-	}
-	c.tail.append1(e)
-	c.last = index
-	return nil
+	return syncDir(fs, fs.PathDir(dir))
 }

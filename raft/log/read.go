@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -47,16 +46,11 @@ func (s *store) Term(index uint64) (uint64, error) {
 	if found || err != nil {
 		return term, err
 	}
-	v, closer, err := s.db.Get(entryKey(index))
-	if errors.Is(err, pebble.ErrNotFound) {
-		// Compact erased it after we looked.
-		return 0, etcdraft.ErrCompacted
-	}
+	entries, err := s.recordOf(index)
 	if err != nil {
-		return 0, s.readError(fmt.Errorf("log: read term of entry %d: %w", index, err))
+		return 0, err
 	}
-	term, err = decodeEntryTerm(index, v)
-	return term, errors.Join(err, closer.Close())
+	return entries[0].GetTerm(), nil
 }
 
 func (s *store) termInMemory(index uint64) (term uint64, found bool, err error) {
@@ -101,40 +95,69 @@ func (s *store) entriesInMemory(lo, hi, maxSize uint64) ([]*raftpb.Entry, error)
 }
 
 func (s *store) entriesOnDisk(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(lo), UpperBound: entryKey(hi)})
-	if err != nil {
-		return nil, s.readError(fmt.Errorf("log: read entries: %w", err))
-	}
 	var entries []*raftpb.Entry
 	var size uint64
-	for ok := it.First(); ok; ok = it.Next() {
-		var e *raftpb.Entry
-		if e, err = decodeEntry(lo+uint64(len(entries)), it.Value()); err != nil {
-			break
+	for next := lo; next < hi; next = lo + uint64(len(entries)) {
+		more, err := s.recordOf(next)
+		if errors.Is(err, etcdraft.ErrCompacted) && len(entries) > 0 {
+			return entries, nil
 		}
-		var index uint64
-		if index, err = decodeEntryKey(it.Key()); err != nil || index != e.GetIndex() {
-			break
+		if err != nil {
+			return nil, err
 		}
-		size += entryBytes(e)
-		if len(entries) > 0 && size > maxSize {
-			break
+		for _, e := range more[:min(hi-next, uint64(len(more)))] {
+			size += entryBytes(e)
+			if len(entries) > 0 && size > maxSize {
+				return entries, nil
+			}
+			entries = append(entries, e)
 		}
-		entries = append(entries, e)
-	}
-	if err = errors.Join(err, it.Close()); err != nil {
-		return nil, s.readError(fmt.Errorf("log: read entries: %w", err))
-	}
-	if len(entries) == 0 {
-		return nil, etcdraft.ErrCompacted
 	}
 	return entries, nil
 }
 
+// recordOf reads the entries from index on that lie in one record.
+func (s *store) recordOf(index uint64) ([]*raftpb.Entry, error) {
+	s.files.RLock()
+	defer s.files.RUnlock()
+	s.mu.RLock()
+	if index <= s.begin.index {
+		s.mu.RUnlock()
+		return nil, etcdraft.ErrCompacted // after we looked
+	}
+	at, end := s.positions.find(index)
+	s.mu.RUnlock()
+	payload, err := at.read()
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	r, err := decodeRecord(payload)
+	if err == nil && (len(r.entries) == 0 || r.entries[0].GetIndex() != at.first) {
+		err = fmt.Errorf("%w: another record lies where entry %d should", ErrCorrupt, at.first)
+	}
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	entries := cut(r.entries, index, end)
+	if len(entries) == 0 {
+		return nil, s.readError(fmt.Errorf("%w: entry %d is missing", ErrCorrupt, index))
+	}
+	return entries, nil
+}
+
+// cut leaves of a record's entries those from an index on, and below end, where they were replaced (0: they were not).
+func cut(entries []*raftpb.Entry, from, end uint64) []*raftpb.Entry {
+	first := entries[0].GetIndex()
+	if end != 0 && end < first+uint64(len(entries)) {
+		entries = entries[:end-first]
+	}
+	return entries[min(from-first, uint64(len(entries))):]
+}
+
 // readError fails the log when what was read is damaged: it must not be written to any more.
 func (s *store) readError(err error) error {
-	if pebble.IsCorruptionError(err) || errors.Is(err, ErrCorrupt) {
-		return s.fail.set(fmt.Errorf("%w: %w", ErrCorrupt, err))
+	if errors.Is(err, ErrCorrupt) {
+		return s.fail.set(err)
 	}
-	return brief{err}
+	return err
 }

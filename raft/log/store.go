@@ -3,106 +3,205 @@ package log
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/wal"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// memTableBytes is about three times the tail that is kept: entries are then erased before they are ever flushed, or soon
-// after, and the store stays small.
-const memTableBytes = 64 << 20
+// segmentBytes is the size at which a segment is followed by the next.
+const segmentBytes = 32 << 20
 
-// store is the Log on a Pebble store.
+// store is the Log on segments.
 type store struct {
-	db     *pebble.DB
-	cache  *pebble.Cache
+	lock   io.Closer // of the folder
 	fail   *failure
 	mark   *watermark
 	m      *metrics
 	reg    prometheus.Registerer
-	erasMu sync.Mutex // held by Compact and Reset, which must not run beside each other
+	logger *slog.Logger
 
-	mu     sync.RWMutex // guards what follows; never held during a write to disk
-	hs     hardState
-	begin  begin
-	last   uint64
-	synced mark // as of the newest synced write
-	tail   tail
-	meta   []byte
+	writeMu sync.Mutex // held by whoever writes; guards w
+	w       writer
+
+	files sync.RWMutex // held for reading while a segment is read, for writing while one is closed
+
+	mu        sync.RWMutex // guards what follows; never held during a write to disk
+	hs        hardState
+	begin     begin
+	last      uint64
+	synced    mark // as of the newest synced write
+	tail      tail
+	meta      []byte
+	segments  []*segment // oldest first, the newest last
+	positions positions
 }
 
-// pebbleOptions are the same for looking at a store and for opening it, but for readOnly.
-func pebbleOptions(fs vfs.FS, failoverDir string, fail *failure, cache *pebble.Cache, readOnly bool) *pebble.Options {
-	o := &pebble.Options{
-		FS:                    dirSyncFS{fs},
-		FormatMajorVersion:    pebble.FormatTableFormatV6,
-		Cache:                 cache,
-		MemTableSize:          memTableBytes,
-		L0CompactionThreshold: 2,
-		MaxOpenFiles:          64,
-		Logger:                fail,
-		EventListener:         fail.listener(),
-		ReadOnly:              readOnly,
+// writer is where the log goes on.
+type writer struct {
+	place    place
+	second   *failover // nil: there is no other disk
+	seg      *segment
+	sizeMax  int64
+	next     uint64 // number of the next record
+	newest   uint64 // the highest sequence number in use
+	unsynced bool   // seg has records that were not synced
+	unmarked int    // synced writes since the watermark was written
+	buf      []byte
+}
+
+// encode makes a record's bytes, with room for the frame. They are valid until the next call.
+func (w *writer) encode(r *record) []byte {
+	if n := frameSize + r.size(); cap(w.buf) < n {
+		w.buf = make([]byte, 0, n)
 	}
-	for i := range o.Levels {
-		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
-		o.Levels[i].BlockSize = 32 << 10
+	w.buf = r.append(w.buf[:frameSize])
+	return w.buf
+}
+
+// headRecord is what a segment begins with that follows the newest one.
+func (s *store) headRecord() *record {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	hs, begin := s.hs, s.begin
+	return &record{
+		head: &head{seq: s.w.newest + 1, number: s.w.next, last: s.last},
+		meta: s.meta, hs: &hs, begin: &begin,
 	}
-	if failoverDir != "" {
-		dir := wal.Dir{FS: o.FS, Dirname: failoverDir}
-		if readOnly {
-			o.WALRecoveryDirs = []wal.Dir{dir}
-		} else {
-			o.WALFailover = &pebble.WALFailoverOptions{Secondary: dir}
+}
+
+// write appends a record, in a new segment if the newest is full. With sync it is durable on return, and so is all that was
+// written before. After an error there is no other write (I4).
+func (s *store) write(r *record, sync bool) (position, error) {
+	if s.w.seg.size >= s.w.sizeMax {
+		if err := s.rotate(s.headRecord()); err != nil {
+			return position{}, err
 		}
 	}
-	return o
+	return s.put(r, sync)
 }
 
-// write applies b. A panic of Pebble (it panics when its log writer failed earlier) becomes an error.
-func (s *store) write(b *pebble.Batch, sync bool) (err error) {
+// put is write to the newest segment.
+func (s *store) put(r *record, sync bool) (at position, err error) {
 	if err := s.fail.get(); err != nil {
-		return err
+		return position{}, err
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			s.fail.setWedged()
-			err = s.fail.set(fmt.Errorf("write: %v", r))
-		}
-	}()
-	size, began := b.Len(), time.Now()
-	if !sync {
-		err = s.db.Apply(b, pebble.NoSync)
-		s.m.writeSeconds.Observe(time.Since(began).Seconds())
+	b, began := s.w.encode(r), time.Now()
+	if s.w.second != nil {
+		at, err = s.putWatched(b, r, sync)
 	} else {
-		// Apply would hand a failed sync to Fatalf and return nil; waiting for the sync ourselves returns it.
-		err = s.db.ApplyNoSyncWait(b, pebble.Sync)
+		at, err = s.w.seg.append(b)
 		s.m.writeSeconds.Observe(time.Since(began).Seconds())
-		if err == nil {
-			err = b.SyncWait()
+		if err == nil && sync {
+			err = s.w.seg.file.SyncData()
 		}
+	}
+	if err != nil {
+		return position{}, s.fail.set(fmt.Errorf("write %s: %w", segmentName(s.w.seg.seq), err))
+	}
+	if sync {
 		s.m.fsyncSeconds.Observe(time.Since(began).Seconds())
 	}
+	s.w.next++
+	s.w.unsynced = !sync
+	s.m.writeBytes.Add(float64(len(b)))
+	return at, nil
+}
+
+// sync makes what was written durable.
+func (s *store) sync() error {
+	if !s.w.unsynced {
+		return nil
+	}
+	hs := s.hs
+	_, err := s.put(&record{hs: &hs}, true)
+	return err
+}
+
+// rotate begins a new segment, once all before it is durable.
+func (s *store) rotate(head *record) error {
+	if err := s.sync(); err != nil {
+		return err
+	}
+	head.head.number = s.w.next
+	if s.w.second != nil {
+		return s.fail.set(s.rotateWatched(head))
+	}
+	seg, _, err := createSegment(s.w.place, s.w.newest+1, s.w.sizeMax, s.w.encode(head))
 	if err != nil {
 		return s.fail.set(err)
 	}
-	s.m.writeBytes.Add(float64(size))
-	return s.fail.get()
+	s.w.next++
+	s.follow(seg)
+	return nil
+}
+
+// follow makes a segment that is durable the newest one.
+func (s *store) follow(seg *segment) {
+	s.w.seg, s.w.newest, s.w.unsynced = seg, seg.seq, false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.segments = append(s.segments, seg)
+}
+
+// remove closes and removes segments that nothing needs any more, oldest first. Should it fail, they are in nobody's way.
+func (s *store) remove(old []*segment) {
+	if len(old) == 0 {
+		return
+	}
+	s.files.Lock()
+	var err error
+	for _, seg := range old {
+		err = errors.Join(err, seg.file.Close())
+	}
+	s.files.Unlock()
+	for _, seg := range old {
+		err = errors.Join(err, seg.fs.Remove(seg.path(segmentName(seg.seq))))
+	}
+	if err != nil {
+		s.logger.Warn("could not remove segments of the log", "error", err)
+	}
+}
+
+// markEvery is how many synced writes share one write of the watermark.
+const markEvery = 16
+
+// noteDurable tells the watermark what is durable now, at once or with one of the next writes. A commit index comes alone
+// once nothing else does, so that the mark is behind only while there is more to come.
+func (s *store) noteDurable(m mark, atOnce bool) error {
+	s.w.unmarked++
+	if !atOnce && s.w.unmarked < markEvery {
+		return nil
+	}
+	s.w.unmarked = 0
+	if err := s.mark.set(m); err != nil {
+		return s.fail.set(err)
+	}
+	return nil
 }
 
 // Close implements Log.
 func (s *store) Close() error {
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
 	defer s.m.unregister(s.reg)
-	err := s.mark.close()
-	if s.fail.isWedged() {
-		return errors.Join(err, s.fail.get())
+	var err error
+	if s.fail.get() == nil {
+		s.mu.RLock()
+		m := s.synced
+		s.mu.RUnlock()
+		err = s.mark.set(m)
 	}
-	err = errors.Join(err, s.db.Close())
-	s.cache.Unref()
-	return err
+	err = errors.Join(err, s.mark.close())
+	s.w.second.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seg := range s.segments {
+		if !s.w.second.hangs(seg.place) {
+			err = errors.Join(err, seg.file.Close())
+		}
+	}
+	return errors.Join(err, s.lock.Close())
 }

@@ -19,14 +19,11 @@ const (
 	watermarkLength = 8 + 4*8 + 4
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // mark is what was durable: the last entry, and the term and vote of the hard state.
 type mark struct{ last, term, vote uint64 }
 
 // watermark is the second place that knows how far the log was durable (I3). Slots are written in turns, without a sync
-// as long as the mark rises: it costs a write into the page cache for each append, survives a kill, and after a power cut
-// it is only old.
+// as long as the mark rises: it costs a write into the page cache, survives a kill, and after a power cut it is only old.
 type watermark struct {
 	mu   sync.Mutex
 	file vfs.File
@@ -80,22 +77,27 @@ func readWatermark(fs vfs.FS, dir string) (seq uint64, m mark, exists bool, err 
 
 // createWatermark makes the file, durable in its folder: from then on the folder is known to have been a whole log.
 func createWatermark(fs vfs.FS, dir string) error {
-	tmp, name := fs.PathJoin(dir, watermarkName+".tmp"), fs.PathJoin(dir, watermarkName)
-	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return fmt.Errorf("log: create watermark: %w", err)
-	}
 	b := make([]byte, 2*watermarkSlot)
 	copy(b[watermarkSlot:], encodeWatermark(1, mark{}))
-	_, err = f.Write(b)
+	return writeFile(fs, dir, watermarkName, b)
+}
+
+// writeFile makes a file that is durable, and there whole or not at all.
+func writeFile(fs vfs.FS, dir, name string, content []byte) error {
+	path := fs.PathJoin(dir, name)
+	f, err := fs.Create(path+".tmp", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return fmt.Errorf("log: create %s: %w", name, err)
+	}
+	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("log: write watermark: %w", err)
+		return fmt.Errorf("log: write %s: %w", name, err)
 	}
-	if err := fs.Rename(tmp, name); err != nil {
-		return fmt.Errorf("log: create watermark: %w", err)
+	if err := fs.Rename(path+".tmp", path); err != nil {
+		return fmt.Errorf("log: create %s: %w", name, err)
 	}
 	return syncDir(fs, dir)
 }

@@ -74,7 +74,7 @@ func makeImage(fs vfs.FS, dataDir, walDir, to string) (engine string, err error)
 	if err := fs.MkdirAll(fs.PathJoin(to, "member"), 0o700); err != nil {
 		return "", err
 	}
-	if err := crashimage.Copy(fs, from, fs.PathJoin(to, "member", "log")); err != nil {
+	if err := log.Copy(fs, from, fs.PathJoin(to, "member", "log")); err != nil {
 		return "", err
 	}
 	return storage.Image(fs, fs.PathJoin(dataDir, "member", "state"), fs.PathJoin(to, "member", "state"),

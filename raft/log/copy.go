@@ -1,0 +1,86 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cockroachdb/errors/oserror"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// copiesMax bounds how often a log is copied that is shortened meanwhile.
+const copiesMax = 10
+
+// Copy copies a log to a folder that must not exist, and makes the copy durable. A member may be writing the log: it is only
+// read, and what was durable before the call is in the copy. When entries are replaced meanwhile, Open may take the copy for a
+// damaged log (ErrCorrupt); then another one is due. REQUIRES: the log has no failover folder.
+func Copy(fs vfs.FS, from, to string) error {
+	for n := 1; ; n++ {
+		err := copyOnce(place{fs, from}, place{fs, to})
+		if err == nil {
+			return nil
+		}
+		err = errors.Join(err, fs.RemoveAll(to))
+		if !oserror.IsNotExist(err) || n == copiesMax {
+			return fmt.Errorf("log: copy %s: %w", from, err)
+		}
+	}
+}
+
+// copyOnce fails with what the file system says of a missing file when a segment is removed under its hands.
+func copyOnce(from, to place) error {
+	names, err := from.fs.List(from.dir)
+	if err != nil {
+		return err
+	}
+	if err := makeDir(to.fs, to.dir); err != nil {
+		return err
+	}
+	// The watermark comes first: what it tells of is in the segments by now.
+	if slices.Contains(names, watermarkName) {
+		mark, err := readFile(from, watermarkName)
+		if err != nil {
+			return err
+		}
+		if err := writeFile(to.fs, to.dir, watermarkName, mark); err != nil {
+			return err
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if _, ok := segmentSeq(name); !ok {
+			continue
+		}
+		data, err := readFile(from, name)
+		if err != nil {
+			return err
+		}
+		if err := writeFile(to.fs, to.dir, name, data[:recordBytes(data)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readFile(p place, name string) (b []byte, err error) {
+	f, err := p.fs.Open(p.path(name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(f)
+}
+
+// recordBytes is how many bytes of a segment are whole records.
+func recordBytes(data []byte) (n int) {
+	for sum := uint32(0); ; {
+		payload, next, ok := takeFrame(data[n:], sum)
+		if !ok {
+			return n
+		}
+		n += frameSize + len(payload)
+		sum = next
+	}
+}
