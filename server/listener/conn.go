@@ -2,6 +2,7 @@ package listener
 
 import (
 	"container/list"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -24,6 +25,16 @@ type conn struct {
 
 	once  sync.Once
 	ended func() // gives the connection's place under the limit back; may be nil
+
+	readBy, writeBy deadline
+}
+
+// newConn makes a connection of an accepted one; ended may be nil.
+func newConn(accepted net.Conn, ended func()) *conn {
+	return &conn{
+		Conn: accepted, ended: ended,
+		readBy: deadline{arm: accepted.SetReadDeadline}, writeBy: deadline{arm: accepted.SetWriteDeadline},
+	}
 }
 
 // Read returns the bytes read before, then the connection's.
@@ -36,13 +47,45 @@ func (c *conn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if c.handed {
-		return c.Conn.Read(p)
+		return c.readConn(p)
 	}
 	c.silentSince.Store(time.Now().UnixNano())
-	n, err := c.Conn.Read(p)
+	n, err := c.readConn(p)
 	c.silentSince.Store(0)
 	return n, err
 }
+
+// readConn reads until the deadline for reads.
+func (c *conn) readConn(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if err == nil || n > 0 || !c.readBy.premature(err) {
+			return n, err
+		}
+	}
+}
+
+// Write writes until the deadline for writes.
+func (c *conn) Write(p []byte) (written int, err error) {
+	for {
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if err == nil || !c.writeBy.premature(err) {
+			return written, err
+		}
+	}
+}
+
+// SetDeadline sets both deadlines.
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.readBy.set(t), c.writeBy.set(t))
+}
+
+// SetReadDeadline sets the deadline for reads.
+func (c *conn) SetReadDeadline(t time.Time) error { return c.readBy.set(t) }
+
+// SetWriteDeadline sets the deadline for writes.
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.writeBy.set(t) }
 
 // Close closes the connection, once.
 func (c *conn) Close() error {

@@ -140,7 +140,7 @@ func TestSilentConnectionsMakeRoom(t *testing.T) {
 	pipe := func() (*conn, net.Conn) {
 		a, b := net.Pipe()
 		t.Cleanup(func() { a.Close(); b.Close() })
-		return &conn{Conn: a}, b
+		return newConn(a, nil), b
 	}
 	busy, _ := pipe() // nobody reads it: the server is at work
 	require.True(t, p.admit(busy))

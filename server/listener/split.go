@@ -98,7 +98,7 @@ func (s *Splitter) Serve() error {
 		accepted, err := s.root.Accept()
 		if err == nil {
 			pause = 0
-			c := &conn{Conn: accepted, ended: s.rules.Limit.give}
+			c := newConn(accepted, s.rules.Limit.give)
 			if !s.pending.admit(c) {
 				c.Close()
 				continue

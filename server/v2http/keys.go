@@ -82,18 +82,26 @@ func (h *Handler) writeEvent(w http.ResponseWriter, event *v2store.Event, noValu
 	if event.Created() {
 		w.WriteHeader(http.StatusCreated)
 	}
-	h.sendEvent(w, event, noValue && writes(event.Action))
-	// The connection may carry other requests after this one.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	var buf [1024]byte
+	line, err := appendEvent(buf[:0], event, noValue && writes(event.Action))
+	switch {
+	case err != nil:
+	case len(line) <= bufferedMax:
+		_, err = w.Write(line)
+	default:
+		_, err = h.patience(w).Write(line)
+		// The connection may carry other requests after this one.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	}
+	h.answered(err)
 }
 
 // sendEvent writes an event's line, and reports whether the client took it. The last deadline stays.
-func (h *Handler) sendEvent(w http.ResponseWriter, event *v2store.Event, bare bool) bool {
+func (h *Handler) sendEvent(w http.ResponseWriter, event *v2store.Event) bool {
 	var buf [1024]byte
-	line, err := appendEvent(buf[:0], event, bare)
+	line, err := appendEvent(buf[:0], event, false)
 	if err == nil {
-		to := &patience{w: w, conn: http.NewResponseController(w), max: h.writeMax}
-		_, err = to.Write(line)
+		_, err = h.patience(w).Write(line)
 	}
 	return h.answered(err)
 }

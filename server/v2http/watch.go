@@ -41,7 +41,7 @@ func (h *Handler) serveWatch(w http.ResponseWriter, r *http.Request, k *keyReque
 		if err != nil { // the client left, the member closes, or the history went past this reader
 			return
 		}
-		if !h.sendEvent(w, event, false) || !stream || conn.Flush() != nil {
+		if !h.sendEvent(w, event) || !stream || conn.Flush() != nil {
 			return
 		}
 	}
