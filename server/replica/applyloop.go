@@ -11,6 +11,7 @@ import (
 
 	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/server/membership"
+	"github.com/petcd/petcd/server/v2pb"
 	"github.com/petcd/petcd/storage"
 )
 
@@ -130,6 +131,9 @@ func (l *applyLoop) publish(index, term uint64) {
 func (l *applyLoop) normal(b *storage.Batch, e *raftpb.Entry, first bool) (alone bool, err error) {
 	if len(e.GetData()) == 0 {
 		return false, nil
+	}
+	if id, v2, ok := v2pb.Unmarshal(e.GetData()); ok {
+		return false, l.normalV2(b, v2, id)
 	}
 	req := &pb.InternalRaftRequest{}
 	if err := proto.Unmarshal(e.GetData(), req); err != nil {

@@ -24,21 +24,33 @@ func (r *Replica) NextID() uint64 { return r.ids.next() }
 // An error says that the request's fate is unknown (ErrTimeout and its kin), or that it was not proposed. That the request
 // itself was refused is in Result.Err.
 func (r *Replica) Propose(ctx context.Context, req *pb.InternalRaftRequest) (*apply.Result, error) {
-	if r.overloaded(req) {
+	room := uint64(backlogMax)
+	// With the gate PriorityRequest the end of a lease has twice the room of any other: it takes load off the cluster.
+	if req.LeaseRevoke != nil && r.cfg.Member.FeatureGates["PriorityRequest"] {
+		room *= 2
+	}
+	if r.behind(room) {
 		return nil, ErrTooManyRequests
 	}
 	if req.LeaseGrant != nil {
 		req.LeaseGrant = r.completeGrant(req.LeaseGrant)
 	}
+	return r.proposeEntry(ctx, func(id uint64) ([]byte, error) {
+		if req.Header == nil {
+			req.Header = &pb.RequestHeader{}
+		}
+		req.Header.ID = id
+		return proto.Marshal(req)
+	})
+}
+
+// proposeEntry is Propose for a request that encode makes an entry of, with the id it is given.
+func (r *Replica) proposeEntry(ctx context.Context, encode func(id uint64) ([]byte, error)) (*apply.Result, error) {
 	w, err := r.register()
 	if err != nil {
 		return nil, err
 	}
-	if req.Header == nil {
-		req.Header = &pb.RequestHeader{}
-	}
-	req.Header.ID = w.id
-	data, err := proto.Marshal(req)
+	data, err := encode(w.id)
 	if err == nil && len(data) > int(r.cfg.Member.MaxRequestBytes) {
 		err = ErrRequestTooLarge
 	}
@@ -49,13 +61,8 @@ func (r *Replica) Propose(ctx context.Context, req *pb.InternalRaftRequest) (*ap
 	return r.await(ctx, w, func(ctx context.Context) error { return r.node.Propose(ctx, data) })
 }
 
-// overloaded tells whether a request must wait for the state to catch up. With the gate PriorityRequest the end of a lease
-// has twice the room of any other: it takes load off the cluster.
-func (r *Replica) overloaded(req *pb.InternalRaftRequest) bool {
-	room := uint64(backlogMax)
-	if req.LeaseRevoke != nil && r.cfg.Member.FeatureGates["PriorityRequest"] {
-		room *= 2
-	}
+// behind tells whether the state is more than so many entries behind: requests must wait for it to catch up.
+func (r *Replica) behind(room uint64) bool {
 	return r.node.Status().Commit > r.applied.index.Load()+room
 }
 

@@ -39,7 +39,10 @@ func (r *Replica) ProposeV2(ctx context.Context, req *v2pb.Request) (*v2store.Ev
 	if req.Time == 0 {
 		req.Time = time.Now().UnixNano()
 	}
-	res, err := r.Propose(ctx, v2pb.Entry(nil, req))
+	if r.behind(backlogMax) {
+		return nil, ErrTooManyRequests
+	}
+	res, err := r.proposeEntry(ctx, func(id uint64) ([]byte, error) { return v2pb.Marshal(id, req), nil })
 	if err != nil {
 		return nil, err
 	}

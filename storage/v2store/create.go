@@ -74,7 +74,7 @@ func (w *Writer) replace(a Action, path string, e *entry, r *Request, value stri
 	if err := w.put(path, e, n); err != nil {
 		return nil, err
 	}
-	return w.done(ev, r, nil)
+	return w.done(ev, r, nil), nil
 }
 
 // makeParents makes the directories above a path that are missing. They are of
@@ -97,8 +97,10 @@ func (w *Writer) makeParents(path string) error {
 }
 
 // done ends a change: its event is kept, and returned as the answer.
-func (w *Writer) done(ev *event, r *Request, removed []string) (*Event, error) {
+func (w *Writer) done(ev *event, r *Request, removed []string) *Event {
 	ev.Refresh = r.Refresh
 	ev.Index = w.index
-	return &ev.Event, w.noteEvent(&ev.Event, removed)
+	w.changes = append(w.changes, Change{Event: &ev.Event, Removed: removed})
+	w.wrote = true
+	return &ev.Event
 }

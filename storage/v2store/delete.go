@@ -97,7 +97,7 @@ func (w *Writer) end(a Action, path string, e *entry, now int64) (*Event, error)
 	if err != nil {
 		return nil, err
 	}
-	return w.done(ev, &Request{}, removed)
+	return w.done(ev, &Request{}, removed), nil
 }
 
 // empty tells whether a directory has no children, hidden ones included.

@@ -71,5 +71,5 @@ func (w *Writer) change(a Action, path string, e *entry, r *Request) (*Event, er
 	if err := w.put(path, e, n); err != nil {
 		return nil, err
 	}
-	return w.done(ev, r, nil)
+	return w.done(ev, r, nil), nil
 }

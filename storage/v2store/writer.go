@@ -105,6 +105,9 @@ func (w *Writer) Seal() error {
 	if !w.wrote {
 		return nil
 	}
+	if err := w.writeEvents(); err != nil {
+		return err
+	}
 	return w.b.Set(indexKey, schema.AppendV2Index(nil, w.index))
 }
 
@@ -214,17 +217,20 @@ func (w *Writer) readOnly(path string) error {
 	return nil
 }
 
-// noteEvent writes the event of the index that the tree has now, in place of the
-// oldest one.
-func (w *Writer) noteEvent(e *Event, removed []string) error {
-	w.changes = append(w.changes, Change{Event: e, Removed: removed})
-	w.wrote = true
-	record := encodeEvent(e)
-	w.buf = schema.AppendV2Event(w.buf[:0], &record)
-	r := w.b.Reserve(schema.V2EventKeyLen, len(w.buf))
-	schema.AppendV2EventKey(r.Key[:0], w.index)
-	copy(r.Value, w.buf)
-	return r.Done()
+// writeEvents writes the batch's events, each in place of the one that is as many before as are kept. They come one after the
+// other, as their keys are neighbors, which the engine finds sooner.
+func (w *Writer) writeEvents() error {
+	for _, c := range w.changes[max(0, len(w.changes)-schema.V2EventsKept):] {
+		record := encodeEvent(c.Event)
+		w.buf = schema.AppendV2Event(w.buf[:0], &record)
+		r := w.b.Reserve(schema.V2EventKeyLen, len(w.buf))
+		schema.AppendV2EventKey(r.Key[:0], c.Event.Index)
+		copy(r.Value, w.buf)
+		if err := r.Done(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // earliest is the soonest that a request's expiration may be to count: the

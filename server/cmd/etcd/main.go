@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -131,6 +132,7 @@ func prepare(cfg *config.Config, logger *slog.Logger) error {
 
 // serve starts the member and waits for its end.
 func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (int, os.Signal) {
+	defer runtime.KeepAlive(newBallast())
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	type started struct {
