@@ -6,8 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// BenchmarkOpen opens a log of 100,000 entries of 256 bytes that are all still in the write-ahead log: twice what a
-// member keeps, unflushed.
+// BenchmarkOpen opens a log of 100,000 entries of 256 bytes: twice what a member keeps.
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	l, err := Open(dir, Options{})

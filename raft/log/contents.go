@@ -25,7 +25,6 @@ type contents struct {
 	strays    []string   // paths of segments whose creation was cut off
 	markSeq   uint64     // of mark
 	mark      mark
-	failover  string // the name in the folder's FAILOVER
 }
 
 // readContents finds out what the folders hold without changing them; the first of them is the log's own. Close what it

@@ -31,22 +31,23 @@ func Copy(fs vfs.FS, from, to string) error {
 
 // copyOnce fails with what the file system says of a missing file when a segment is removed under its hands.
 func copyOnce(from, to place) error {
-	names, err := from.fs.List(from.dir)
-	if err != nil {
-		return err
-	}
 	if err := makeDir(to.fs, to.dir); err != nil {
 		return err
 	}
 	// The watermark comes first: what it tells of is in the segments by now.
-	if slices.Contains(names, watermarkName) {
-		mark, err := readFile(from, watermarkName)
-		if err != nil {
-			return err
-		}
-		if err := writeFile(to.fs, to.dir, watermarkName, mark); err != nil {
-			return err
-		}
+	mark, err := readFile(from, watermarkName)
+	switch {
+	case err == nil:
+		err = writeFile(to.fs, to.dir, watermarkName, mark)
+	case oserror.IsNotExist(err):
+		err = nil // a creation that was cut off, which Open tells from damage
+	}
+	if err != nil {
+		return err
+	}
+	names, err := from.fs.List(from.dir)
+	if err != nil {
+		return err
 	}
 	slices.Sort(names)
 	for _, name := range names {

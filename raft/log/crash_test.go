@@ -222,8 +222,11 @@ func hasty(o Options) Options {
 
 // check opens every image.
 func (c *crasher) check(t *testing.T) {
-	require.NotEmpty(t, c.images)
-	for i, img := range c.images {
+	c.mu.Lock()
+	images := c.images // a disk that hung may still be at it
+	c.mu.Unlock()
+	require.NotEmpty(t, images)
+	for i, img := range images {
 		o := Options{FS: img.fs}
 		if c.o.FailoverDir != "" {
 			o.FailoverDir = c.o.FailoverDir
@@ -239,5 +242,5 @@ func (c *crasher) check(t *testing.T) {
 		require.NoError(t, l.Append(nil, entries(last+1, 1000, 1, "after the crash"), true))
 		require.NoError(t, l.Close())
 	}
-	t.Logf("%d images", len(c.images))
+	t.Logf("%d images", len(images))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 var errDisk = errors.New("input/output error")
@@ -46,6 +47,78 @@ func TestFailedSyncIsFinal(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 3, last)
 	require.NoError(t, again.Close())
+}
+
+// Whatever fails, at any time: after a write that failed there is no other one, and what was acknowledged is found again.
+func TestAnyFailureIsFinal(t *testing.T) {
+	steps := []func(l *store, m *model) error{
+		func(l *store, m *model) error { m.meta = "identity"; return l.SetMetadata([]byte(m.meta)) },
+	}
+	add := func(first, term uint64, n int) {
+		steps = append(steps, func(l *store, m *model) error {
+			hs, es := hardStateOf(term, 1, 0), entries(first, term, n, dataOf(first))
+			m.append(hs, es)
+			return l.Append(hs, es, true)
+		})
+	}
+	for i := range uint64(12) {
+		add(i+1, 1, 1)
+	}
+	add(9, 2, 2)
+	steps = append(steps, func(l *store, m *model) error {
+		m.begin, m.entries = begin{5, 1}, m.entries[5:]
+		return l.Compact(5)
+	})
+	add(11, 2, 3)
+	steps = append(steps, func(l *store, m *model) error {
+		m.begin, m.entries, m.hs.commit = begin{11, 2}, nil, 11
+		return l.Reset(&raftpb.SnapshotMetadata{Index: new(uint64(11)), Term: new(uint64(2))}, nil)
+	})
+	add(12, 2, 3)
+
+	failures := 0
+	for at := 1; ; at++ {
+		mem, n := vfs.NewMem(), 0
+		fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind == errorfs.OpFileReadAt {
+				return nil // an entry that cannot be read now harms no write
+			}
+			if n++; n == at {
+				return errDisk
+			}
+			return nil
+		}))
+		acked := &model{}
+		possible := []string{acked.String()}
+		if l, err := Open("log", Options{FS: fs, TailBytesMax: 1, segmentBytes: 300}); err != nil {
+			require.ErrorIs(t, err, errDisk, "operation %d", at)
+		} else {
+			for _, step := range steps {
+				next := *acked
+				err := step(l.(*store), &next)
+				if err == nil {
+					acked = &next
+					possible[0] = acked.String()
+					continue
+				}
+				require.ErrorIs(t, err, errDisk, "operation %d", at)
+				require.ErrorIs(t, err, ErrFailed, "operation %d", at)
+				require.ErrorIs(t, l.SetMetadata([]byte("again")), ErrFailed)
+				require.ErrorIs(t, l.Reset(&raftpb.SnapshotMetadata{Index: new(uint64(99))}, nil), ErrFailed)
+				possible = append(possible, next.String())
+				break
+			}
+			_ = l.Close() // it may have something to say, but it ends
+		}
+		again := mustOpen(t, mem, onDisk)
+		require.Contains(t, possible, modelOf(t, again).String(), "operation %d", at)
+		require.NoError(t, again.Close())
+		if n < at {
+			break
+		}
+		failures++
+	}
+	require.Greater(t, failures, 80)
 }
 
 func TestFsyncsAreCounted(t *testing.T) {

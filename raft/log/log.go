@@ -65,7 +65,7 @@ type Options struct {
 	FailoverDir string
 	// UnsafeNoSync leaves out all syncs: a crash of the machine may lose what was acknowledged, and the log with it.
 	UnsafeNoSync bool
-	// TailBytesMax bounds the entries kept in memory (default 32 MiB).
+	// TailBytesMax bounds the entries kept in memory (default 8 MiB): each is looked at by every garbage collection.
 	TailBytesMax uint64
 
 	segmentBytes int64    // segmentBytes but in tests
@@ -84,7 +84,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.TailBytesMax == 0 {
-		o.TailBytesMax = 32 << 20
+		o.TailBytesMax = 8 << 20
 	}
 	if o.segmentBytes == 0 {
 		o.segmentBytes = segmentBytes

@@ -3,17 +3,12 @@ package log
 import "github.com/cockroachdb/pebble/v2/vfs"
 
 // noSyncFS writes without syncing (Options.UnsafeNoSync): what was written survives the end of the process, not the
-// machine's. A write still reaches the system before it counts, which Pebble's own unsynced writes don't promise.
+// machine's.
 type noSyncFS struct{ vfs.FS }
 
 // Create implements vfs.FS.
 func (fs noSyncFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	return noSync(fs.FS.Create(name, category))
-}
-
-// ReuseForWrite implements vfs.FS.
-func (fs noSyncFS) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return noSync(fs.FS.ReuseForWrite(old, name, category))
 }
 
 // OpenReadWrite implements vfs.FS.

@@ -1,6 +1,11 @@
 package log
 
-import "sort"
+import (
+	"fmt"
+	"sort"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
 
 // position is where a record with entries lies. A record holds good until the next one's first entry: what it has from there
 // on was replaced.
@@ -30,14 +35,42 @@ func (ps positions) move(first uint64, to position) {
 	}
 }
 
-// find returns which record has the entry at index, and the index of the first entry that it no longer holds good for (0: it
-// is the last record). REQUIRES: the entry is kept.
-func (ps positions) find(index uint64) (p position, end uint64) {
-	n := sort.Search(len(ps), func(i int) bool { return ps[i].first > index })
-	if n < len(ps) {
-		end = ps[n].first
+// span is the entries of [from, end) in one record.
+type span struct {
+	position
+	from, end uint64
+}
+
+// spansMax bounds the records that are read in one go.
+const spansMax = 1024
+
+// spans returns where the entries of [lo, hi) lie, or the first of them. REQUIRES: they are kept.
+func (ps positions) spans(lo, hi uint64) (spans []span) {
+	for n := sort.Search(len(ps), func(i int) bool { return ps[i].first > lo }) - 1; lo < hi && len(spans) < spansMax; n++ {
+		end := hi
+		if n+1 < len(ps) {
+			end = min(hi, ps[n+1].first)
+		}
+		spans = append(spans, span{ps[n], lo, end})
+		lo = end
 	}
-	return ps[n-1], end
+	return spans
+}
+
+// entries reads them.
+func (s span) entries() ([]*raftpb.Entry, error) {
+	payload, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	r, err := decodeRecord(payload)
+	if err != nil {
+		return nil, err
+	}
+	if n := uint64(len(r.entries)); n == 0 || r.entries[0].GetIndex() != s.first || s.end-s.first > n {
+		return nil, fmt.Errorf("%w: %s has other entries than %d to %d at offset %d", ErrCorrupt, segmentName(s.seg.seq), s.from, s.end-1, s.offset)
+	}
+	return r.entries[s.from-s.first : s.end-s.first], nil
 }
 
 // dropTo lets records go that have no entry above index.

@@ -2,7 +2,6 @@ package log
 
 import (
 	"errors"
-	"fmt"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -46,7 +45,7 @@ func (s *store) Term(index uint64) (uint64, error) {
 	if found || err != nil {
 		return term, err
 	}
-	entries, err := s.recordOf(index)
+	entries, err := s.entriesOnDisk(index, index+1, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -94,18 +93,31 @@ func (s *store) entriesInMemory(lo, hi, maxSize uint64) ([]*raftpb.Entry, error)
 	return s.tail.slice(lo, hi, maxSize), nil
 }
 
+// entriesOnDisk reads the entries that the log has when it begins: what is replaced or removed meanwhile is still in its files.
 func (s *store) entriesOnDisk(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
+	s.files.RLock()
+	defer s.files.RUnlock()
+	s.mu.RLock()
+	begin, last := s.begin.index, s.last
+	var records []span
+	if lo > begin && hi <= last+1 {
+		records = s.positions.spans(lo, hi)
+	}
+	s.mu.RUnlock()
+	switch {
+	case lo <= begin:
+		return nil, etcdraft.ErrCompacted
+	case hi > last+1:
+		return nil, etcdraft.ErrUnavailable
+	}
 	var entries []*raftpb.Entry
 	var size uint64
-	for next := lo; next < hi; next = lo + uint64(len(entries)) {
-		more, err := s.recordOf(next)
-		if errors.Is(err, etcdraft.ErrCompacted) && len(entries) > 0 {
-			return entries, nil
-		}
+	for _, r := range records {
+		more, err := r.entries()
 		if err != nil {
-			return nil, err
+			return nil, s.readError(err)
 		}
-		for _, e := range more[:min(hi-next, uint64(len(more)))] {
+		for _, e := range more {
 			size += entryBytes(e)
 			if len(entries) > 0 && size > maxSize {
 				return entries, nil
@@ -114,44 +126,6 @@ func (s *store) entriesOnDisk(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
 		}
 	}
 	return entries, nil
-}
-
-// recordOf reads the entries from index on that lie in one record.
-func (s *store) recordOf(index uint64) ([]*raftpb.Entry, error) {
-	s.files.RLock()
-	defer s.files.RUnlock()
-	s.mu.RLock()
-	if index <= s.begin.index {
-		s.mu.RUnlock()
-		return nil, etcdraft.ErrCompacted // after we looked
-	}
-	at, end := s.positions.find(index)
-	s.mu.RUnlock()
-	payload, err := at.read()
-	if err != nil {
-		return nil, s.readError(err)
-	}
-	r, err := decodeRecord(payload)
-	if err == nil && (len(r.entries) == 0 || r.entries[0].GetIndex() != at.first) {
-		err = fmt.Errorf("%w: another record lies where entry %d should", ErrCorrupt, at.first)
-	}
-	if err != nil {
-		return nil, s.readError(err)
-	}
-	entries := cut(r.entries, index, end)
-	if len(entries) == 0 {
-		return nil, s.readError(fmt.Errorf("%w: entry %d is missing", ErrCorrupt, index))
-	}
-	return entries, nil
-}
-
-// cut leaves of a record's entries those from an index on, and below end, where they were replaced (0: they were not).
-func cut(entries []*raftpb.Entry, from, end uint64) []*raftpb.Entry {
-	first := entries[0].GetIndex()
-	if end != 0 && end < first+uint64(len(entries)) {
-		entries = entries[:end-first]
-	}
-	return entries[min(from-first, uint64(len(entries))):]
 }
 
 // readError fails the log when what was read is damaged: it must not be written to any more.

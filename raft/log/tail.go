@@ -93,6 +93,3 @@ func (t *tail) clear() {
 	clear(t.entries)
 	t.entries, t.bytes = nil, 0
 }
-
-// append1 is append for one entry that follows.
-func (t *tail) append1(e *raftpb.Entry) { t.append([]*raftpb.Entry{e}) }

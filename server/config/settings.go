@@ -73,7 +73,7 @@ func table(c *Config, r *raw) []section {
 			s("name", text(&c.Name), "Human-readable name for this member."),
 			shown(s("data-dir", text(&c.DataDir), "Path to the data directory."), "${name}.etcd"),
 			s("wal-dir", text(&c.WALDir), "Path to a dedicated directory for the Raft log."),
-			s("wal-failover-dir", text(&c.WALFailoverDir), "Path to a directory on another disk that takes the log's writes while the first one stalls. Once it was used, a restart needs it too. (petcd only)"),
+			s("wal-failover-dir", text(&c.WALFailoverDir), "Path to a directory on another disk that takes the log's writes while the first one stalls. Once the member has run with it, each start needs it. (petcd only)"),
 			s("snapshot-count", unsigned(&c.SnapshotCount), "Number of applied entries after which the log may be cut."),
 			s("heartbeat-interval", millis(&c.HeartbeatInterval), "Time (in milliseconds) of a heartbeat interval."),
 			s("election-timeout", millis(&c.ElectionTimeout), "Time (in milliseconds) for an election to timeout."),

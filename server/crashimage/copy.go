@@ -15,8 +15,8 @@ var (
 	ErrBusy = errors.New("crashimage: the folder keeps changing")
 	// ErrNoDatabase says that a folder holds no Pebble database.
 	ErrNoDatabase = errors.New("crashimage: no database")
-	// ErrTwoFolders says that logs lie in a second folder, too.
-	ErrTwoFolders = errors.New("crashimage: the write-ahead log was written to two folders in turns")
+	// ErrLogged says that a database has a write-ahead log, which would be missing in the copy.
+	ErrLogged = errors.New("crashimage: the database has a write-ahead log")
 )
 
 const (
@@ -24,7 +24,12 @@ const (
 	attemptPause = 20 * time.Millisecond // flushes and compactions that change a manifest come in bursts
 )
 
-// Copy copies the database in the folder from into the folder to, which must not exist, and makes it durable.
+// emptyLogBytes is how long a log without a write may be: Pebble makes one at each start, also where its log is off, and ends
+// it with the header of a chunk when it is closed.
+const emptyLogBytes = 11
+
+// Copy copies the database in the folder from, which has no write-ahead log, into the folder to, which must not exist, and
+// makes it durable.
 func Copy(vfsFS vfs.FS, from, to string) error {
 	for n := 1; ; n++ {
 		changed, err := attempt(vfsFS, from, to)
@@ -111,9 +116,11 @@ func (c *copier) close() error {
 	return errors.Join(errs...)
 }
 
-// take opens the tables and copies the small files and the logs. Small files come before the logs: the raft log's watermark
-// must not be ahead of the log.
+// take opens the tables and copies the small files.
 func (c *copier) take(files *listing) error {
+	if err := c.refuseLogs(files.logs); err != nil {
+		return err
+	}
 	for _, name := range files.tables {
 		f, err := c.fs.Open(c.fs.PathJoin(c.from, name))
 		if err != nil {
@@ -130,9 +137,18 @@ func (c *copier) take(files *listing) error {
 			return err
 		}
 	}
-	for _, name := range files.logs {
-		if err := c.copyLog(name); err != nil {
+	return nil
+}
+
+// refuseLogs refuses logs with a write in them.
+func (c *copier) refuseLogs(names []string) error {
+	for _, name := range names {
+		size, err := c.size(name)
+		if err != nil {
 			return err
+		}
+		if size > emptyLogBytes {
+			return fmt.Errorf("%w: %s in %s", ErrLogged, name, c.from)
 		}
 	}
 	return nil
@@ -167,56 +183,6 @@ func (c *copier) copyTable(t table) (err error) {
 		return fmt.Errorf("crashimage: copy %s: %w", t.name, err)
 	}
 	return out.Sync()
-}
-
-// pageBytes is the unit in which a log is read: not more than the system writes at once.
-const pageBytes = 4096
-
-// chunkPages is how many pages are written at once.
-const chunkPages = 256
-
-// copyLog copies a log from its end to its beginning (I2).
-func (c *copier) copyLog(name string) (err error) {
-	in, err := c.fs.Open(c.fs.PathJoin(c.from, name))
-	if err != nil {
-		return fmt.Errorf("crashimage: open %s: %w", name, err)
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	info, err := in.Stat()
-	if err != nil {
-		return fmt.Errorf("crashimage: size of %s: %w", name, err)
-	}
-	out, err := c.create(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	buf := make([]byte, chunkPages*pageBytes)
-	for end := info.Size(); end > 0; {
-		begin := (end - 1) / int64(len(buf)) * int64(len(buf))
-		chunk := buf[:end-begin]
-		if err := readBackwards(in, chunk, begin); err != nil {
-			return fmt.Errorf("crashimage: read %s: %w", name, err)
-		}
-		if _, err := out.WriteAt(chunk, begin); err != nil {
-			return fmt.Errorf("crashimage: copy %s: %w", name, err)
-		}
-		end = begin
-	}
-	return out.Sync()
-}
-
-// readBackwards fills b with what is at offset, the last page first. The offset is that of a page.
-func readBackwards(r io.ReaderAt, b []byte, offset int64) error {
-	for end := len(b); end > 0; {
-		begin := (end - 1) / pageBytes * pageBytes
-		n, err := r.ReadAt(b[begin:end], offset+int64(begin))
-		if n < end-begin {
-			return errors.Join(err, io.ErrUnexpectedEOF)
-		}
-		end = begin
-	}
-	return nil
 }
 
 // read reads a small file.

@@ -1,7 +1,6 @@
 package crashimage
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,8 +15,8 @@ type listing struct {
 	manifest string   // the one that the newest marker names
 	markers  []string // sorted; empty files that say everything by their names
 	tables   []string // written once
-	logs     []string // newest first
-	small    []string // the rest: options, and what others put beside
+	logs     []string // each must be empty
+	small    []string // the rest: options
 }
 
 // manifestMarker begins the name of a marker that names a manifest; a number and the manifest's name follow.
@@ -47,16 +46,12 @@ func listOnce(vfsFS vfs.FS, dir string) (*listing, error) {
 		case strings.HasSuffix(name, ".sst"), strings.HasSuffix(name, ".blob"):
 			l.tables = append(l.tables, name)
 		case strings.HasSuffix(name, ".log"):
-			if strings.Contains(name, "-") {
-				return nil, fmt.Errorf("%w: %s in %s", ErrTwoFolders, name, dir)
-			}
 			l.logs = append(l.logs, name)
 		case !passing(name):
 			l.small = append(l.small, name)
 		}
 	}
 	slices.Sort(l.markers)
-	slices.SortFunc(l.logs, func(a, b string) int { return -cmp.Compare(logNumber(a), logNumber(b)) })
 	if l.manifest = newestManifest(l.markers); l.manifest == "" {
 		return nil, fmt.Errorf("%w in %s", ErrNoDatabase, dir)
 	}
@@ -67,13 +62,7 @@ func listOnce(vfsFS vfs.FS, dir string) (*listing, error) {
 // files that are renamed once they are whole.
 func passing(name string) bool {
 	return name == "LOCK" || name == "lost+found" || strings.HasPrefix(name, "MANIFEST-") ||
-		strings.HasSuffix(name, ".dbtmp") || strings.HasSuffix(name, ".tmp")
-}
-
-// logNumber orders logs by age.
-func logNumber(name string) uint64 {
-	n, _ := strconv.ParseUint(strings.TrimSuffix(name, ".log"), 10, 64) // 0: foreign, and taken for the oldest
-	return n
+		strings.HasSuffix(name, ".dbtmp")
 }
 
 // newestManifest is the manifest that the marker with the highest number names; empty when there is none.
