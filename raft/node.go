@@ -134,6 +134,20 @@ func (n *Node) Propose(ctx context.Context, data []byte) error {
 	return n.propose(ctx, proposal{typ: raftpb.EntryNormal, data: data, gone: ctx.Done()})
 }
 
+// TryPropose is Propose where that need not wait: false means that it would, and that nothing is queued. gone shall be closed
+// when the caller waits no longer.
+func (n *Node) TryPropose(data []byte, gone <-chan struct{}) bool {
+	if n.status.Load().Lead == etcdraft.None {
+		return false
+	}
+	select {
+	case <-n.stopped:
+		return false
+	default:
+		return n.proposals.tryPut(proposal{typ: raftpb.EntryNormal, data: data, gone: gone})
+	}
+}
+
 // ProposeConfChange queues a change of the configuration, as Propose does. Raft replaces a change by an empty entry when
 // another one is not applied yet.
 func (n *Node) ProposeConfChange(ctx context.Context, cc raftpb.ConfChangeI) error {

@@ -43,9 +43,11 @@ func (q *proposalQueue) put(ctx context.Context, p proposal, stopped <-chan stru
 		return ErrProposalDropped
 	}
 	for {
-		room := q.tryPut(p)
-		if room == nil {
-			signal(q.wake)
+		if q.tryPut(p) {
+			return nil
+		}
+		room := q.waitRoom()
+		if q.tryPut(p) {
 			return nil
 		}
 		select {
@@ -58,19 +60,29 @@ func (q *proposalQueue) put(ctx context.Context, p proposal, stopped <-chan stru
 	}
 }
 
-// tryPut queues p, or returns what to wait for.
-func (q *proposalQueue) tryPut(p proposal) (room <-chan struct{}) {
+// tryPut queues p if there is room.
+func (q *proposalQueue) tryPut(p proposal) bool {
+	q.mu.Lock()
+	full := len(q.items) >= q.itemsMax || q.bytes+len(p.data) > q.bytesMax
+	if !full {
+		q.items = append(q.items, p)
+		q.bytes += len(p.data)
+	}
+	q.mu.Unlock()
+	if !full {
+		signal(q.wake)
+	}
+	return !full
+}
+
+// waitRoom returns what is closed when the queue is emptied the next time.
+func (q *proposalQueue) waitRoom() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.items) >= q.itemsMax || q.bytes+len(p.data) > q.bytesMax {
-		if q.room == nil {
-			q.room = make(chan struct{})
-		}
-		return q.room
+	if q.room == nil {
+		q.room = make(chan struct{})
 	}
-	q.items = append(q.items, p)
-	q.bytes += len(p.data)
-	return nil
+	return q.room
 }
 
 // take empties the queue; used is the slice of an earlier take.

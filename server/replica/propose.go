@@ -58,6 +58,9 @@ func (r *Replica) proposeEntry(ctx context.Context, encode func(id uint64) ([]by
 		r.waiters.drop(w)
 		return nil, err
 	}
+	if r.node.TryPropose(data, w.gone) {
+		return r.await(ctx, w, nil)
+	}
 	return r.await(ctx, w, func(ctx context.Context) error { return r.node.Propose(ctx, data) })
 }
 
@@ -78,7 +81,7 @@ func (r *Replica) completeGrant(g *pb.LeaseGrantRequest) *pb.LeaseGrantRequest {
 
 // register makes a waiter with an id of its own.
 func (r *Replica) register() (*waiter, error) {
-	w := &waiter{ch: make(chan answer, 1)}
+	w := &waiter{ch: make(chan answer, 1), gone: make(chan struct{})}
 	for range 1024 {
 		w.id = r.ids.next()
 		if r.waiters.register(w) {
@@ -88,29 +91,39 @@ func (r *Replica) register() (*waiter, error) {
 	return nil, ErrTooManyRequests // nearly every slot is taken
 }
 
-// await proposes and waits for the answer, at most for the time a request has.
+// await waits for the answer to what propose brings on its way (nil: it is on its way), at most for the time a request has.
 func (r *Replica) await(ctx context.Context, w *waiter, propose func(context.Context) error) (*apply.Result, error) {
-	start := time.Now()
+	start, limit := time.Now(), r.cfg.Member.RequestTimeout()
 	r.metrics.pending.Add(1)
 	defer r.metrics.pending.Add(-1)
-	tctx, cancel := context.WithTimeout(ctx, r.cfg.Member.RequestTimeout())
-	defer cancel()
-	if err := propose(tctx); err != nil {
-		r.waiters.drop(w)
-		r.metrics.failed.Inc()
-		return nil, r.requestError(err, start)
+	defer close(w.gone)
+	if propose != nil {
+		tctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		if err := propose(tctx); err != nil {
+			return nil, r.giveUp(w, err, start)
+		}
 	}
+	timer := time.NewTimer(time.Until(start.Add(limit)))
+	defer timer.Stop()
 	select {
 	case a := <-w.ch:
 		return a.result, a.err
-	case <-tctx.Done():
-		r.waiters.drop(w)
-		r.metrics.failed.Inc()
-		return nil, r.requestError(tctx.Err(), start)
+	case <-ctx.Done():
+		return nil, r.giveUp(w, ctx.Err(), start)
+	case <-timer.C:
+		return nil, r.giveUp(w, context.DeadlineExceeded, start)
 	case <-r.stopped:
 		r.waiters.drop(w)
 		return nil, ErrStopped
 	}
+}
+
+// giveUp ends the wait of a request that began at start, and says why.
+func (r *Replica) giveUp(w *waiter, err error, start time.Time) error {
+	r.waiters.drop(w)
+	r.metrics.failed.Inc()
+	return r.requestError(err, start)
 }
 
 // requestError says why a request that began at start was given up, as far as this member can tell.

@@ -14,8 +14,9 @@ type answer struct {
 
 // waiter is somebody who waits for the entry with his request id.
 type waiter struct {
-	id uint64
-	ch chan answer // room for one: answering never blocks
+	id   uint64
+	ch   chan answer   // room for one: answering never blocks
+	gone chan struct{} // closed when he waits no longer
 }
 
 // waiters finds who waits for an entry. A request's id picks its slot; consecutive ids lie in different slots, so that

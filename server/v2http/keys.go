@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/petcd/petcd/server/replica"
@@ -76,17 +77,22 @@ func (h *Handler) setIndexes(w http.ResponseWriter, index uint64) {
 	header.Set("X-Raft-Term", strconv.FormatUint(s.Term, 10))
 }
 
+// lines are buffers for answers that net/http copies.
+var lines = sync.Pool{New: func() any { return new(make([]byte, 0, bufferedMax)) }}
+
 // writeEvent answers with an event; without its nodes if the client wants to know only that its write was made.
 func (h *Handler) writeEvent(w http.ResponseWriter, event *v2store.Event, noValue bool) {
 	h.setIndexes(w, event.Index)
 	if event.Created() {
 		w.WriteHeader(http.StatusCreated)
 	}
-	var buf [1024]byte
-	line, err := appendEvent(buf[:0], event, noValue && writes(event.Action))
+	buf := lines.Get().(*[]byte)
+	defer lines.Put(buf)
+	line, err := appendEvent((*buf)[:0], event, noValue && writes(event.Action))
 	switch {
 	case err != nil:
 	case len(line) <= bufferedMax:
+		*buf = line
 		_, err = w.Write(line)
 	default:
 		_, err = h.patience(w).Write(line)
