@@ -19,7 +19,7 @@ type appendQueue struct {
 	// rounds is how many of the messages that are not written yet have entries.
 	rounds atomic.Int64
 
-	// Owned by the raft goroutine.
+	// Owned by who uses the library's node.
 	term, vote uint64 // as of the newest message
 	idle       bool   // a message is queued that nobody waits for
 }
@@ -230,6 +230,7 @@ func (w *logWriter) deliver(ms []*raftpb.Message) {
 	}
 	w.n.appends.done.Add(count)
 	if len(local) > 0 {
-		w.n.local.put(local...)
+		w.n.local.putQuietly(local...)
+		w.n.turn()
 	}
 }

@@ -57,29 +57,81 @@ func (n *Node) Run(ctx context.Context) error {
 }
 
 // loop is the raft goroutine. It waits for nothing but news.
-func (n *Node) loop(ctx context.Context) (err error) {
-	defer n.recoverInvariant(&err)
+func (n *Node) loop(ctx context.Context) error {
 	ticks := n.cfg.Ticks
 	if ticks == nil {
 		t := time.NewTicker(n.cfg.TickInterval)
 		defer t.Stop()
 		ticks = t.C
 	}
-	n.begin()
-	for {
-		n.stepLocal()
-		n.stepInbox()
-		n.stepProposals()
-		n.stepReads()
-		n.handleReady()
+	defer n.exclusively(func() { n.open = false })
+	err := n.exclusively(func() {
+		n.open = true
+		n.begin()
+	})
+	for err == nil {
+		if err = n.exclusively(n.pass); err != nil {
+			break
+		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return n.exclusively(func() {}) // what ended it may follow from a failure
 		case at := <-ticks:
-			n.noteLateTick(at)
-			n.tick()
+			err = n.exclusively(func() {
+				n.noteLateTick(at)
+				n.tick()
+			})
 		case <-n.wake:
 		}
+	}
+	return err
+}
+
+// exclusively lets f use the library's node, unless it has failed. A panic of the library is such a failure.
+func (n *Node) exclusively(f func()) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.protected(f)
+}
+
+// protected is exclusively for who has the lock.
+func (n *Node) protected(f func()) error {
+	if n.failed == nil {
+		defer n.recoverInvariant(&n.failed)
+		f()
+	}
+	return n.failed
+}
+
+// turn makes a pass in the caller's goroutine, which is cheaper than waking the raft goroutine for it. Where that may not be
+// (another pass is under way, or the node does not run) it is woken.
+func (n *Node) turn() {
+	if !n.mu.TryLock() {
+		signal(n.wake)
+		return
+	}
+	defer n.mu.Unlock()
+	if !n.open || n.protected(n.pass) != nil {
+		signal(n.wake)
+	}
+}
+
+// readiesMax bounds how much of what the library wants is carried out in one pass.
+const readiesMax = 4
+
+// pass takes all that waits to the library, and carries out what it wants.
+func (n *Node) pass() {
+	n.stepLocal()
+	n.stepInbox()
+	n.stepProposals()
+	n.stepReads()
+	n.handleReady()
+	for i := 1; n.raw.HasReady(); i++ {
+		if i == readiesMax {
+			signal(n.wake)
+			return
+		}
+		n.handleReady()
 	}
 }
 
@@ -125,11 +177,7 @@ func (n *Node) recoverInvariant(err *error) {
 func (n *Node) serveUntil(ended <-chan struct{}, failed error) {
 	for {
 		if failed == nil {
-			failed = func() (err error) {
-				defer n.recoverInvariant(&err)
-				n.stepCalls()
-				return nil
-			}()
+			failed = n.exclusively(n.stepCalls)
 		}
 		if failed != nil {
 			for _, call := range n.calls.take(nil) {
@@ -308,9 +356,6 @@ func (n *Node) handleReady() {
 		n.reads.answer(state)
 	}
 	n.stepReads()
-	if n.raw.HasReady() {
-		signal(n.wake)
-	}
 }
 
 // noteReady updates the published view.

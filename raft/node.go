@@ -37,7 +37,10 @@ type Node struct {
 	changes  changes
 	stopped  chan struct{} // closed when Run returns
 
-	// Owned by the raft goroutine.
+	// What follows is used by one goroutine at a time: the raft goroutine, or another in its place (turn).
+	mu            sync.Mutex
+	open          bool  // Run is at its loop
+	failed        error // the library's panic
 	raw           *etcdraft.RawNode
 	st            Status
 	removed       bool   // by the newest configuration this member has no vote
@@ -76,7 +79,7 @@ func NewNode(c Config) (*Node, error) {
 		stall:          stall{ticksMax: c.ElectionTicks},
 	}
 	n.inbox.wake, n.local.wake, n.calls.wake, n.reads.wake = n.wake, n.wake, n.wake, n.wake
-	n.proposals = proposalQueue{wake: n.wake, itemsMax: c.ProposalsMax, bytesMax: c.ProposalBytesMax}
+	n.proposals = proposalQueue{itemsMax: c.ProposalsMax, bytesMax: c.ProposalBytesMax}
 	n.appends.init()
 	n.applies.init(int(c.ApplyingBytesMax / 4))
 	n.changes.init()
@@ -144,7 +147,19 @@ func (n *Node) TryPropose(data []byte, gone <-chan struct{}) bool {
 	case <-n.stopped:
 		return false
 	default:
-		return n.proposals.tryPut(proposal{typ: raftpb.EntryNormal, data: data, gone: gone})
+	}
+	if !n.proposals.tryPut(proposal{typ: raftpb.EntryNormal, data: data, gone: gone}) {
+		return false
+	}
+	n.proposed()
+	return true
+}
+
+// proposed lets a queued proposal enter raft. While entries are being synced it has to wait, or can: the log goroutine sees to
+// it afterwards.
+func (n *Node) proposed() {
+	if n.appends.rounds.Load() == 0 {
+		n.turn()
 	}
 }
 
@@ -169,7 +184,11 @@ func (n *Node) propose(ctx context.Context, p proposal) error {
 			return err
 		}
 		if n.status.Load().Lead != etcdraft.None {
-			return n.proposals.put(ctx, p, n.stopped)
+			err := n.proposals.put(ctx, p, n.stopped)
+			if err == nil {
+				n.proposed()
+			}
+			return err
 		}
 		changed := n.changes.wait()
 		if n.status.Load().Lead != etcdraft.None {

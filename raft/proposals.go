@@ -27,7 +27,6 @@ func (p *proposal) abandoned() bool {
 
 // proposalQueue holds proposals until the raft goroutine takes them, bounded by number and bytes.
 type proposalQueue struct {
-	wake     chan<- struct{}
 	itemsMax int
 	bytesMax int
 
@@ -63,16 +62,13 @@ func (q *proposalQueue) put(ctx context.Context, p proposal, stopped <-chan stru
 // tryPut queues p if there is room.
 func (q *proposalQueue) tryPut(p proposal) bool {
 	q.mu.Lock()
-	full := len(q.items) >= q.itemsMax || q.bytes+len(p.data) > q.bytesMax
-	if !full {
-		q.items = append(q.items, p)
-		q.bytes += len(p.data)
+	defer q.mu.Unlock()
+	if len(q.items) >= q.itemsMax || q.bytes+len(p.data) > q.bytesMax {
+		return false
 	}
-	q.mu.Unlock()
-	if !full {
-		signal(q.wake)
-	}
-	return !full
+	q.items = append(q.items, p)
+	q.bytes += len(p.data)
+	return true
 }
 
 // waitRoom returns what is closed when the queue is emptied the next time.
