@@ -8,11 +8,15 @@
 //
 // Node.Run owns three, and all have ended when it returns.
 //
-//	raft    the only user of the library's node: ticks, messages, proposals, read rounds. It waits for nothing but news;
-//	        the one read it may make from disk is of entries older than the log's tail in memory, for a follower that
-//	        lags or after a start.
+//	raft    ticks, and makes a pass whenever it is woken: messages, proposals and read rounds go into the library's node,
+//	        what the node wants comes out. It waits for nothing but news; the one read a pass may make from disk is of
+//	        entries older than the log's tail in memory, for a follower that lags or after a start.
 //	log     appends and syncs. Everything that waits becomes one synced write; responses leave after it, in order.
 //	apply   calls the StateMachine, with everything that waits (bounded) in one call.
+//
+// Whoever has news for raft makes the pass in its place if nobody is at one (Node.turn): a proposer, a reader of the network,
+// the log goroutine after a sync. Waking a goroutine costs more than most passes. News that nobody waits for (a commit index
+// to be written, entries that are applied) goes with the next pass or write.
 //
 // Messages to others leave before the own log is synced: a leader's followers write while it writes. The library holds back
 // what must follow the sync (votes and acknowledgements) as responses of the append.
@@ -33,8 +37,9 @@
 //	    before the log is emptied, and in both before its responses leave. So a start finds either the old log, or a state
 //	    newer than the log (ErrLogBehind), never a hole.
 //	R3  ReadIndex never returns an index of a round that began before the reader asked.
-//	R4  Proposals that wait enter raft as one message. A leader holds them while two rounds are on their way to its log.
-//	R5  No message from the network can make the library panic, but for one that shows that this log lost what it had
+//	R4  Proposals that wait enter raft as one message. A leader holds them while a round is on its way to its log.
+//	R5  The library's node has one user at a time, who waits for nothing while it is his.
+//	R6  No message from the network can make the library panic, but for one that shows that this log lost what it had
 //	    acknowledged; then Run returns ErrInvariant.
 //
 // # Concurrency

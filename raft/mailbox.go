@@ -5,7 +5,7 @@ import "sync"
 // mailbox is a queue of many producers and one consumer that takes everything at once. It has no bound of its own: what
 // goes through it is bounded by raft's flow control, or by the producer.
 type mailbox[T any] struct {
-	wake chan<- struct{} // capacity 1, the consumer waits on its other end
+	wake chan<- struct{} // capacity 1, the consumer waits on its other end; nil if put is not used
 
 	mu    sync.Mutex
 	items []T
@@ -26,7 +26,7 @@ func (b *mailbox[T]) putQuietly(items ...T) {
 	b.items = append(b.items, items...)
 }
 
-// putBounded is put, unless itemsMax items are waiting already, or with this one of size bytes more than bytesMax would.
+// putBounded is putQuietly, unless itemsMax items are waiting already, or with this one of size bytes more than bytesMax would.
 // Into an empty mailbox everything fits: nothing else would ever make room for what is larger.
 func (b *mailbox[T]) putBounded(item T, size, itemsMax, bytesMax int) bool {
 	b.mu.Lock()
@@ -36,9 +36,6 @@ func (b *mailbox[T]) putBounded(item T, size, itemsMax, bytesMax int) bool {
 		b.bytes += size
 	}
 	b.mu.Unlock()
-	if !full {
-		signal(b.wake)
-	}
 	return !full
 }
 

@@ -21,7 +21,7 @@ type Node struct {
 	readRetryTicks int
 	metrics        *metrics
 
-	// Ways into the raft goroutine; wake is signaled after each use.
+	// Ways to the library's node. Whoever uses one sees to a pass: by turn, or by waking the raft goroutine.
 	wake      chan struct{}
 	inbox     mailbox[*raftpb.Message] // from the network
 	local     mailbox[*raftpb.Message] // responses of the log and apply goroutines, and reports of the transport
@@ -78,7 +78,7 @@ func NewNode(c Config) (*Node, error) {
 		stopped:        make(chan struct{}),
 		stall:          stall{ticksMax: c.ElectionTicks},
 	}
-	n.inbox.wake, n.local.wake, n.calls.wake, n.reads.wake = n.wake, n.wake, n.wake, n.wake
+	n.local.wake, n.calls.wake = n.wake, n.wake
 	n.proposals = proposalQueue{itemsMax: c.ProposalsMax, bytesMax: c.ProposalBytesMax}
 	n.appends.init()
 	n.applies.init(int(c.ApplyingBytesMax / 4))
@@ -238,7 +238,11 @@ func (n *Node) Step(_ context.Context, m *raftpb.Message) error {
 }
 
 func (n *Node) putInbox(m *raftpb.Message) bool {
-	return n.inbox.putBounded(m, proto.Size(m), n.cfg.MessagesMax, n.cfg.MessagesBytesMax)
+	if !n.inbox.putBounded(m, proto.Size(m), n.cfg.MessagesMax, n.cfg.MessagesBytesMax) {
+		return false
+	}
+	n.turn()
+	return true
 }
 
 // ReportUnreachable tells that messages to a member were lost.

@@ -23,8 +23,6 @@ type readRound struct {
 // reads gathers readers into rounds. A reader joins the round that has not begun yet, so it never gets an index that was
 // taken before it asked.
 type reads struct {
-	wake chan<- struct{}
-
 	mu   sync.Mutex
 	next *readRound // readers whose round has not begun; nil when there are none
 
@@ -35,15 +33,14 @@ type reads struct {
 	ticks    int          // since the round began
 }
 
-// join returns the round the caller shall wait for.
-func (r *reads) join() *readRound {
+// join returns the round the caller shall wait for, and whether he is the first in it.
+func (r *reads) join() (_ *readRound, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.next == nil {
+	if first = r.next == nil; first {
 		r.next = &readRound{done: make(chan struct{})}
-		signal(r.wake)
 	}
-	return r.next
+	return r.next, first
 }
 
 // waiting tells that there are readers whose round has not begun.
@@ -101,7 +98,10 @@ func (r *reads) answer(state etcdraft.ReadState) {
 // ReadIndex returns an index such that a read of the state at or after it is linearizable: the state must be applied up to
 // it first. It waits, also while there is no leader, until ctx ends.
 func (n *Node) ReadIndex(ctx context.Context) (uint64, error) {
-	round := n.reads.join()
+	round, first := n.reads.join()
+	if first {
+		n.turn()
+	}
 	select {
 	case <-round.done:
 		return round.index, nil

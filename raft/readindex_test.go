@@ -14,10 +14,10 @@ import (
 
 // TestLateAnswersCount starts a round of reads again before its first answer comes.
 func TestLateAnswersCount(t *testing.T) {
-	r := &reads{wake: make(chan struct{}, 1), nonce: 7}
-	early := r.join()
+	r := &reads{nonce: 7}
+	early, _ := r.join()
 	first := r.begin()
-	late := r.join()
+	late, _ := r.join()
 	second := r.begin()
 	require.NotEqual(t, first, second)
 
