@@ -33,7 +33,7 @@ func (s *store) Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool)
 	if err != nil {
 		return err
 	}
-	return s.noteDurable(s.appended(&r, at, sync), len(entries) == 0)
+	return s.noteDurable(s.appended(&r, at, sync))
 }
 
 // appended makes a written record part of what readers see, and returns what is durable then.

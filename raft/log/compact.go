@@ -94,5 +94,5 @@ func (s *store) reset(meta *raftpb.SnapshotMetadata, hs *raftpb.HardState) (old 
 	s.positions = nil
 	old = s.cutSegments(s.w.newest)
 	s.mu.Unlock()
-	return old, s.noteDurable(durable, true)
+	return old, s.noteDurable(durable)
 }

@@ -31,7 +31,7 @@
 // Beside the segments lie LOCK; WATERMARK, two slots at offsets 0 and 512, written in turns: "petcdwm1", a sequence number,
 // index of the last entry, term, vote, and the CRC-32C of all that; and FAILOVER, in both folders the same random name, if the
 // log has a second folder. The watermark's slot with the higher number tells what was durable when it was written. It is
-// written without a sync and not after each append, so it may be old, never ahead.
+// written after each synced append, without a sync of its own, so it may be old, never ahead.
 //
 // # Invariants
 //

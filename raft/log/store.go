@@ -48,7 +48,6 @@ type writer struct {
 	next     uint64 // number of the next record
 	newest   uint64 // the highest sequence number in use
 	unsynced bool   // seg has records that were not synced
-	unmarked int    // synced writes since the watermark was written
 	buf      []byte
 }
 
@@ -165,17 +164,8 @@ func (s *store) remove(old []*segment) {
 	}
 }
 
-// markEvery is how many synced writes share one write of the watermark.
-const markEvery = 16
-
-// noteDurable tells the watermark what is durable now, at once or with one of the next writes. A commit index comes alone
-// once nothing else does, so that the mark is behind only while there is more to come.
-func (s *store) noteDurable(m mark, atOnce bool) error {
-	s.w.unmarked++
-	if !atOnce && s.w.unmarked < markEvery {
-		return nil
-	}
-	s.w.unmarked = 0
+// noteDurable tells the watermark what is durable now.
+func (s *store) noteDurable(m mark) error {
 	if err := s.mark.set(m); err != nil {
 		return s.fail.set(err)
 	}
