@@ -91,7 +91,9 @@ func (n *Node) applySome(items []applyItem) (count int, err error) {
 	for _, item := range items[:count] {
 		n.local.putQuietly(item.entries.GetResponses()...)
 	}
-	if n.applies.mustTell(entries) {
+	// Raft gives no more than so much at a time, and waits for the answer where there is more.
+	behind := count == len(items) && n.applies.empty() && entries[len(entries)-1].GetIndex() < n.status.Load().Commit
+	if n.applies.mustTell(entries) || behind {
 		signal(n.wake)
 	}
 	return count, nil

@@ -20,7 +20,7 @@ type StateMachine interface {
 	// must be durable on return. An error stops the node.
 	InstallSnapshot(snap *raftpb.Snapshot) error
 
-	// SnapshotMetadata describes the newest state a follower could be sent. It is called from the raft goroutine, so it
+	// SnapshotMetadata describes the newest state a follower could be sent. It is called in a pass, so it
 	// must not wait for a disk.
 	SnapshotMetadata() (*raftpb.SnapshotMetadata, error)
 }
@@ -43,7 +43,7 @@ type Config struct {
 	ConfState *raftpb.ConfState
 	// StateMachine receives committed entries and snapshots.
 	StateMachine StateMachine
-	// Send hands messages to the network. It must not block; it may drop. It is called from two goroutines.
+	// Send hands messages to the network. It must not block; it may drop. Any goroutine may call it.
 	Send func([]*raftpb.Message)
 	// Logger receives the node's messages; nil discards them.
 	Logger *slog.Logger

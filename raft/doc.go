@@ -9,8 +9,8 @@
 // Node.Run owns three, and all have ended when it returns.
 //
 //	raft    ticks, and makes a pass whenever it is woken: messages, proposals and read rounds go into the library's node,
-//	        what the node wants comes out. It waits for nothing but news; the one read a pass may make from disk is of
-//	        entries older than the log's tail in memory, for a follower that lags or after a start.
+//	        what the node wants comes out. A pass waits for nothing; the one read it may make from disk is of entries older
+//	        than the log's tail in memory, for a follower that lags or after a start.
 //	log     appends and syncs. Everything that waits becomes one synced write; responses leave after it, in order.
 //	apply   calls the StateMachine, with everything that waits (bounded) in one call.
 //
@@ -38,12 +38,13 @@
 //	    newer than the log (ErrLogBehind), never a hole.
 //	R3  ReadIndex never returns an index of a round that began before the reader asked.
 //	R4  Proposals that wait enter raft as one message. A leader holds them while a round is on its way to its log.
-//	R5  The library's node has one user at a time, who waits for nothing while it is his.
+//	R5  The library's node has one user at a time, who waits for nothing while it is his, but for a read of entries older
+//	    than the log's tail.
 //	R6  No message from the network can make the library panic, but for one that shows that this log lost what it had
 //	    acknowledged; then Run returns ErrInvariant.
 //
 // # Concurrency
 //
 // Every method of Node may be called from any goroutine, but ApplyConfChange only from within StateMachine.Apply. None
-// waits for a disk.
+// waits for a disk, but for a pass's read of old entries.
 package raft

@@ -180,3 +180,43 @@ func FuzzStep(f *testing.F) {
 		require.NoError(t, l.Close())
 	})
 }
+
+// What is applied after a start is read from the disk a part at a time; no tick is needed for the next.
+func TestReplayNeedsNoTicks(t *testing.T) {
+	l, err := log.Open("log", log.Options{FS: vfs.NewMem(), TailBytesMax: 1})
+	require.NoError(t, err)
+	const n = 5000
+	for i := uint64(1); i <= n; i++ {
+		require.NoError(t, l.Append(&raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(1)), Commit: new(i)},
+			[]*raftpb.Entry{{Index: new(i), Term: new(uint64(1)), Type: raftpb.EntryNormal.Enum(), Data: make([]byte, 100)}}, false))
+	}
+	sm := &machine{cs: &raftpb.ConfState{Voters: []uint64{1}}}
+	node, err := NewNode(Config{
+		ID: 1, TickInterval: time.Hour, ElectionTicks: 10, Log: l, StateMachine: sm, ConfState: sm.cs, Send: func([]*raftpb.Message) {},
+	})
+	require.NoError(t, err)
+	sm.setNode(node)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- node.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		index, _ := sm.position()
+		return index >= n
+	}, testPatience, testPollEvery)
+	cancel()
+	require.NoError(t, <-done)
+	require.NoError(t, l.Close())
+}
+
+// A panic of the library in another goroutine's pass ends the node without waiting for a tick.
+func TestPanicInAnothersPassEndsTheNode(t *testing.T) {
+	c := newCluster(t, 1, func(c *Config) { c.TickInterval = time.Hour })
+	m := c.leader()
+	m.propose("x")
+	c.applied("x", 1)
+	st := m.node.Status()
+	require.NoError(t, m.node.Step(context.Background(), &raftpb.Message{
+		Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(st.Term + 1), Commit: new(st.Commit + 100),
+	}))
+	require.ErrorIs(t, m.ended(), ErrInvariant)
+}

@@ -6,7 +6,7 @@ import (
 )
 
 // libraryLogger passes the raft library's messages on. It reports broken invariants by Panic and Fatal, which must not
-// return; the raft goroutine turns the panic into Run's error.
+// return; the panic becomes Run's error (protected).
 type libraryLogger struct{ lg *slog.Logger }
 
 func (l libraryLogger) Debug(v ...any)                   {}

@@ -56,7 +56,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// loop is the raft goroutine. It waits for nothing but news.
+// loop is the raft goroutine. It waits for news, and for passes of others.
 func (n *Node) loop(ctx context.Context) error {
 	ticks := n.cfg.Ticks
 	if ticks == nil {
@@ -64,7 +64,7 @@ func (n *Node) loop(ctx context.Context) error {
 		defer t.Stop()
 		ticks = t.C
 	}
-	defer n.exclusively(func() { n.open = false })
+	defer n.shut()
 	err := n.exclusively(func() {
 		n.open = true
 		n.begin()
@@ -87,6 +87,13 @@ func (n *Node) loop(ctx context.Context) error {
 	return err
 }
 
+// shut ends passes by others.
+func (n *Node) shut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.open = false
+}
+
 // exclusively lets f use the library's node, unless it has failed. A panic of the library is such a failure.
 func (n *Node) exclusively(f func()) error {
 	n.mu.Lock()
@@ -95,8 +102,9 @@ func (n *Node) exclusively(f func()) error {
 }
 
 // protected is exclusively for who has the lock.
-func (n *Node) protected(f func()) error {
+func (n *Node) protected(f func()) (err error) {
 	if n.failed == nil {
+		defer func() { err = n.failed }()
 		defer n.recoverInvariant(&n.failed)
 		f()
 	}

@@ -39,6 +39,13 @@ func (b *mailbox[T]) putBounded(item T, size, itemsMax, bytesMax int) bool {
 	return !full
 }
 
+// empty tells that nothing waits.
+func (b *mailbox[T]) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.items) == 0
+}
+
 // take returns all items. used is the slice of an earlier take, which is emptied and becomes the next queue.
 func (b *mailbox[T]) take(used []T) []T {
 	clear(used)

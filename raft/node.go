@@ -54,7 +54,7 @@ type Node struct {
 	usedCalls     []*confCall
 }
 
-// confCall asks the raft goroutine to make a configuration change take effect.
+// confCall asks for a pass that makes a configuration change take effect.
 type confCall struct {
 	cc   raftpb.ConfChangeI
 	cs   *raftpb.ConfState

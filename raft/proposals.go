@@ -25,7 +25,7 @@ func (p *proposal) abandoned() bool {
 	}
 }
 
-// proposalQueue holds proposals until the raft goroutine takes them, bounded by number and bytes.
+// proposalQueue holds proposals until a pass takes them, bounded by number and bytes.
 type proposalQueue struct {
 	itemsMax int
 	bytesMax int

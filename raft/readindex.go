@@ -26,7 +26,7 @@ type reads struct {
 	mu   sync.Mutex
 	next *readRound // readers whose round has not begun; nil when there are none
 
-	// Owned by the raft goroutine.
+	// Used in passes only.
 	nonce    uint64       // makes contexts of this run differ from those of an earlier one, whose answers may still arrive
 	sequence uint64       // counts exchanges
 	inFlight []*readRound // oldest first

@@ -46,8 +46,8 @@ func (n *Node) tick() {
 	n.publishProgress()
 }
 
-// noteLateTick counts heartbeats that come so late that followers may begin to doubt: the raft goroutine waits for nothing,
-// so the machine is short of processors.
+// noteLateTick counts heartbeats that come so late that followers may begin to doubt: the machine is short of processors, or a
+// pass reads old entries from a slow disk.
 func (n *Node) noteLateTick(at time.Time) {
 	if n.st.State == etcdraft.StateLeader && !n.lastTick.IsZero() && at.Sub(n.lastTick) > 2*n.cfg.TickInterval {
 		n.metrics.lateBeats.Inc()

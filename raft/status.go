@@ -29,7 +29,7 @@ func (n *Node) Status() Status {
 	return s
 }
 
-// publish makes the raft goroutine's view visible if it changed.
+// publish makes the view of a pass visible if it changed.
 func (n *Node) publish() {
 	if old := n.status.Load(); old != nil && sameView(old, &n.st) {
 		return

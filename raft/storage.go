@@ -9,7 +9,7 @@ import (
 	"github.com/petcd/petcd/raft/log"
 )
 
-// storage shows the log and the state machine's snapshot to the raft library. Only the raft goroutine reads it.
+// storage shows the log and the state machine's snapshot to the raft library. Only a pass reads it.
 type storage struct {
 	log.Log
 	hs *raftpb.HardState

@@ -1,9 +1,11 @@
 package log
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
@@ -16,20 +18,23 @@ func (s *store) Compact(index uint64) error {
 
 // compact moves the log's beginning and returns the segments that nothing needs any more.
 func (s *store) compact(index uint64) (old []*segment, err error) {
+	if last, _ := s.LastIndex(); index > last {
+		return nil, fmt.Errorf("log: compact to %d: the log ends at %d", index, last)
+	}
+	term, err := s.Term(index) // which may read: not while appends wait
+	if errors.Is(err, etcdraft.ErrCompacted) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log: compact to %d: %w", index, err)
+	}
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
 	s.mu.RLock()
 	before, last, kept := s.begin, s.last, slices.Clone(s.positions)
 	s.mu.RUnlock()
-	if index <= before.index {
+	if index <= before.index || index > last { // a Reset came between
 		return nil, nil
-	}
-	if index > last {
-		return nil, fmt.Errorf("log: compact to %d: the log ends at %d", index, last)
-	}
-	term, err := s.Term(index)
-	if err != nil {
-		return nil, fmt.Errorf("log: compact to %d: %w", index, err)
 	}
 	kept.dropTo(index)
 	oldest := kept.oldest(s.w.newest)
@@ -48,11 +53,17 @@ func (s *store) compact(index uint64) (old []*segment, err error) {
 	return s.cutSegments(oldest), nil
 }
 
-// cutSegments forgets the segments below a sequence number and returns them, as far as their disks answer.
+// cutSegments forgets the segments below a sequence number and returns them, where their disks answer.
 func (s *store) cutSegments(oldest uint64) (old []*segment) {
-	n := slices.IndexFunc(s.segments, func(seg *segment) bool { return seg.seq >= oldest || s.w.second.hangs(seg.place) })
-	old = slices.Clone(s.segments[:n])
-	s.segments = slices.Delete(s.segments, 0, n)
+	kept := s.segments[:0:0]
+	for _, seg := range s.segments {
+		if seg.seq < oldest && !s.w.second.hangs(seg.place) {
+			old = append(old, seg)
+		} else {
+			kept = append(kept, seg)
+		}
+	}
+	s.segments = kept
 	return old
 }
 

@@ -172,7 +172,7 @@ func (c *crasher) run(t *testing.T, rng *rand.Rand, writes int) {
 			op = func() error { return l.SetMetadata([]byte(next.meta)) }
 		default:
 			require.NoError(t, l.Close())
-			l = mustOpen(t, fs, c.o)
+			l = reopen(t, fs, c.o)
 			require.Equal(t, m.String(), modelOf(t, l).String())
 			c.h.mu.Lock()
 			c.h.durable = len(c.h.states) - 1
@@ -192,6 +192,21 @@ func (c *crasher) run(t *testing.T, rng *rand.Rand, writes int) {
 	}
 	require.Equal(t, m.String(), modelOf(t, l).String())
 	require.NoError(t, l.Close())
+}
+
+// reopen opens a log that was closed, perhaps while a disk hung.
+func reopen(t *testing.T, fs vfs.FS, o Options) *store {
+	t.Helper()
+	o.FS = fs
+	var l Log
+	require.Eventually(t, func() bool {
+		var err error
+		if l, err = Open("log", o); err != nil {
+			require.ErrorContains(t, err, "lock")
+		}
+		return err == nil
+	}, time.Minute, time.Millisecond)
+	return l.(*store)
 }
 
 func TestCrashLosesNothingThatWasSynced(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,9 +35,11 @@ var errSlow = errors.New("log: the disk is slow")
 
 // failover lets the log go on in another folder while the first one's disk hangs. The records since the last sync are written
 // again there, in a segment that takes the place of what the hanging one may still get (see the format). What a disk is asked
-// for is done by a goroutine of its own, which can be left waiting.
+// for is done by a goroutine of its own, which can be left waiting. Not so the watermark, which is on the first disk only: a
+// write into the page cache, and a sync when entries are replaced.
 type failover struct {
 	patience
+	logger  *slog.Logger
 	disks   [2]*disk
 	at      int // where the newest segment is
 	pending []pendingRecord
@@ -59,7 +62,7 @@ type disk struct {
 }
 
 func newFailover(places []place, o Options) *failover {
-	f := &failover{patience: o.patience, stop: make(chan struct{})}
+	f := &failover{patience: o.patience, logger: o.Logger, stop: make(chan struct{})}
 	for i, p := range places {
 		d := &disk{place: p, jobs: make(chan func())}
 		f.disks[i] = d
@@ -79,53 +82,62 @@ type result struct {
 	err error
 }
 
-// do lets a disk do a job. If it takes too long and another disk can be tried, the disk is left (errSlow).
+// do lets a disk do a job. If it takes too long and the other disk can be tried, the disk is left (errSlow).
 func (f *failover) do(i int, job func() result) result {
 	d, done := f.disks[i], make(chan result, 1)
 	d.jobs <- func() { done <- job() }
-	if f.disks[1-i].left.Load() {
-		return <-done
-	}
 	timer := time.NewTimer(f.write)
 	defer timer.Stop()
-	select {
-	case r := <-done:
-		return r
-	case <-timer.C:
+	for {
+		select {
+		case r := <-done:
+			return r
+		case <-timer.C:
+		}
+		if !f.disks[1-i].left.Load() {
+			break
+		}
+		timer.Reset(f.write) // the other one may be well again by then
 	}
 	d.left.Store(true)
-	f.wg.Go(func() { f.nurse(d, done) })
+	f.wg.Go(func() {
+		if err := f.nurse(d, done); err != nil {
+			f.logger.Error("a disk of the log failed; it is not used again", "folder", d.dir, "error", err)
+		}
+	})
 	return result{err: errSlow}
 }
 
-// nurse waits until a disk has done what it hung at, and then answers quickly. One that failed is never used again.
-func (f *failover) nurse(d *disk, done chan result) {
+// nurse waits until a disk has done what it hung at, and then answers quickly. An error is final.
+func (f *failover) nurse(d *disk, done chan result) error {
 	select {
 	case r := <-done:
-		if r.seg != nil {
-			_ = r.seg.file.Close() // another one has taken its place
+		if r.seg != nil { // another one has taken its place
+			_ = r.seg.file.Close()
+			_ = d.fs.Remove(d.path(segmentName(r.seg.seq)))
 		}
 		if r.err != nil {
-			return
+			return r.err
 		}
 	case <-f.stop:
-		return
+		return nil
 	}
 	for well := 0; well < probesWanted; {
 		select {
 		case <-time.After(f.probeEvery):
 		case <-f.stop:
-			return
+			return nil
 		}
 		began := time.Now()
 		if err := d.touch(); err != nil {
-			return
+			return err
 		}
 		if well++; time.Since(began) > f.probe {
 			well = 0
 		}
 	}
 	d.left.Store(false)
+	return nil
 }
 
 // touch writes and syncs a file.
@@ -147,8 +159,21 @@ func (f *failover) close() {
 	for _, d := range f.disks {
 		close(d.jobs)
 	}
-	if !f.disks[0].left.Load() && !f.disks[1].left.Load() {
+	if !f.waits() {
 		f.wg.Wait()
+	}
+}
+
+// waits tells that a disk was left, and may still do what it was asked for.
+func (f *failover) waits() bool {
+	return f != nil && (f.disks[0].left.Load() || f.disks[1].left.Load())
+}
+
+// unlockLater gives a lock back once no disk owes an answer.
+func (f *failover) unlockLater(lock io.Closer) {
+	f.wg.Wait()
+	if err := lock.Close(); err != nil {
+		f.logger.Warn("could not unlock the log", "error", err)
 	}
 }
 
@@ -176,7 +201,9 @@ func (s *store) putWatched(b []byte, r *record, sync bool) (position, error) {
 	}
 	seg, own := s.w.seg, slices.Clone(b) // who is left waiting keeps what he was given
 	res := f.do(f.at, func() result {
+		began := time.Now()
 		at, err := seg.append(own)
+		s.m.writeSeconds.Observe(time.Since(began).Seconds())
 		if err == nil && sync {
 			err = seg.file.SyncData()
 		}

@@ -87,3 +87,170 @@ func TestSegmentsOfAnotherLogAreRefused(t *testing.T) {
 	require.EqualValues(t, 3, last)
 	require.NoError(t, l.Close())
 }
+
+// A segment may be found by a name in the second folder that was not made durable.
+func TestStartMakesTheSecondFoldersNamesDurable(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	var hang, killed atomic.Bool
+	release := make(chan struct{})
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData
+		if hang.Load() && sync && strings.HasPrefix(op.Path, "log/") && strings.Contains(op.Path, segmentSuffix) {
+			<-release
+		}
+		if killed.Load() && op.Kind == errorfs.OpOpenDir && op.Path == "second" {
+			return errDisk // stands for a kill between rename and the sync of the folder
+		}
+		return nil
+	}))
+	o := hasty(Options{FailoverDir: "second"})
+	l := mustOpen(t, fs, o)
+	require.NoError(t, l.Append(hardStateOf(1, 1, 0), entries(1, 1, 3, "before"), true))
+	hang.Store(true)
+	killed.Store(true)
+	require.Error(t, l.Append(nil, entries(4, 1, 1, "moved"), true))
+	hang.Store(false)
+	killed.Store(false)
+	close(release)
+	_ = l.Close()
+
+	l = reopen(t, fs, o)
+	last, err := l.LastIndex()
+	require.NoError(t, err)
+	require.NoError(t, l.Append(nil, entries(last+1, 1, 1, "acknowledged"), true))
+	again, err := Open("log", Options{FS: mem.CrashClone(vfs.CrashCloneCfg{}), FailoverDir: "second"})
+	require.NoError(t, err)
+	got, _ := again.LastIndex()
+	require.Equal(t, last+1, got)
+	require.NoError(t, again.Close())
+	require.NoError(t, l.Close())
+}
+
+// What a hanging disk still does must not meet the next writer: the log stays locked as long as the process lives.
+func TestLockIsKeptWhileADiskHangs(t *testing.T) {
+	mem := vfs.NewMem()
+	var hang atomic.Bool
+	release := make(chan struct{})
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if hang.Load() && op.Kind == errorfs.OpCreate {
+			if strings.HasPrefix(op.Path, "log/") && strings.HasSuffix(op.Path, newSuffix) {
+				<-release
+			} else if strings.HasPrefix(op.Path, "second/") && strings.HasSuffix(op.Path, newSuffix) {
+				return errDisk
+			}
+		}
+		return nil
+	}))
+	o := hasty(Options{FailoverDir: "second", segmentBytes: 300})
+	l := mustOpen(t, fs, o)
+	hang.Store(true)
+	var err error
+	last := uint64(0)
+	for err == nil {
+		if err = l.Append(hardStateOf(1, 1, 0), entries(last+1, 1, 1, "x"), true); err == nil {
+			last++
+		}
+	}
+	require.ErrorIs(t, err, ErrFailed)
+	_ = l.Close()
+	hang.Store(false)
+	o.segmentBytes = 0
+	_, err = Open("log", Options{FS: fs, FailoverDir: "second"})
+	require.ErrorContains(t, err, "lock")
+	close(release) // the first store's goroutine goes on
+	l = reopen(t, fs, o)
+	for i := range uint64(5) {
+		require.NoError(t, l.Append(nil, entries(last+1+i, 1, 1, "acknowledged"), true))
+	}
+	require.NoError(t, l.Close())
+	again, err := Open("log", Options{FS: mem, FailoverDir: "second"})
+	require.NoError(t, err)
+	got, _ := again.LastIndex()
+	require.Equal(t, last+5, got)
+	require.NoError(t, again.Close())
+}
+
+// An append that hangs on the second disk goes back to the first once that is well.
+func TestAppendGoesBackToADiskThatIsWell(t *testing.T) {
+	mem := vfs.NewMem()
+	var hang [2]atomic.Bool
+	var hung atomic.Bool // the second disk, in a sync
+	rel := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData
+		for i, p := range []string{"log/", "second/"} {
+			if sync && hang[i].Load() && strings.HasPrefix(op.Path, p) && (strings.Contains(op.Path, segmentSuffix) || strings.HasSuffix(op.Path, probeName)) {
+				hung.Store(i == 1)
+				<-rel[i]
+			}
+		}
+		return nil
+	}))
+	l := mustOpen(t, fs, hasty(Options{FailoverDir: "second"}))
+	hang[0].Store(true)
+	require.NoError(t, l.Append(hardStateOf(1, 1, 0), entries(1, 1, 1, "x"), true)) // moves to second
+	hang[1].Store(true)
+	done := make(chan error, 1)
+	go func() { done <- l.Append(nil, entries(2, 1, 1, "x"), true) }()
+	require.Eventually(t, hung.Load, time.Minute, time.Millisecond)
+	hang[0].Store(false)
+	close(rel[0]) // the first disk is well again
+	require.NoError(t, <-done)
+	hang[1].Store(false)
+	close(rel[1])
+	require.NoError(t, l.Close())
+}
+
+// A segment that was made too late is nobody's, and is removed.
+func TestLateSegmentsAreRemoved(t *testing.T) {
+	mem := vfs.NewMem()
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate && strings.HasPrefix(op.Path, "log/") && strings.HasSuffix(op.Path, newSuffix) {
+			time.Sleep(5 * time.Millisecond) // making 32 MiB takes longer than patience.write, a probe does not
+		}
+		return nil
+	}))
+	o := hasty(Options{FailoverDir: "second"})
+	o.patience.probe = 100 * time.Millisecond
+	l := mustOpen(t, fs, o)
+	l.w.sizeMax = 200
+	for i := range uint64(200) {
+		require.NoError(t, l.Append(hardStateOf(1, 1, i), entries(i+1, 1, 1, "x"), true))
+		require.NoError(t, l.Compact(i+1))
+	}
+	files := func() (n int) {
+		for _, dir := range []string{"log", "second"} {
+			names, err := mem.List(dir)
+			require.NoError(t, err)
+			for _, name := range names {
+				if _, ok := segmentSeq(name); ok {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	require.Eventually(t, func() bool { return files() == len(l.segments) }, time.Minute, time.Millisecond)
+	require.NoError(t, l.Close())
+}
+
+// A disk that failed keeps its segments; those of the other one go.
+func TestSegmentsAreRemovedBesideAFailedDisk(t *testing.T) {
+	mem := vfs.NewMem()
+	var bad atomic.Bool
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if bad.Load() && op.Kind == errorfs.OpFileSyncData && strings.HasPrefix(op.Path, "log/") && strings.Contains(op.Path, segmentSuffix) {
+			time.Sleep(20 * time.Millisecond)
+			return errDisk
+		}
+		return nil
+	}))
+	l := mustOpen(t, fs, hasty(Options{FailoverDir: "second", segmentBytes: 200}))
+	bad.Store(true)
+	for i := range uint64(300) {
+		require.NoError(t, l.Append(hardStateOf(1, 1, i), entries(i+1, 1, 1, "x"), true))
+		require.NoError(t, l.Compact(i+1))
+	}
+	require.Less(t, len(l.segments), 5)
+	_ = l.Close() // the first disk's error
+}

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -144,4 +145,80 @@ func TestFsyncsAreCounted(t *testing.T) {
 	families, err = reg.Gather()
 	require.NoError(t, err)
 	require.Empty(t, families)
+}
+
+// cleanFS behaves as Linux does: after a failed sync pages are clean, so the next sync succeeds and writes nothing.
+type cleanFS struct {
+	vfs.FS
+	mu   sync.Mutex
+	fail bool
+	lost map[string]bool
+}
+
+type cleanFile struct {
+	vfs.File
+	fs    *cleanFS
+	name  string
+	dirty bool
+}
+
+func (fs *cleanFS) wrap(name string, f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &cleanFile{File: f, fs: fs, name: strings.TrimSuffix(name, newSuffix)}, nil
+}
+
+func (fs *cleanFS) Create(n string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := fs.FS.Create(n, c)
+	return fs.wrap(n, f, err)
+}
+
+func (fs *cleanFS) OpenReadWrite(n string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	f, err := fs.FS.OpenReadWrite(n, c, o...)
+	return fs.wrap(n, f, err)
+}
+
+func (f *cleanFile) WriteAt(b []byte, at int64) (int, error) {
+	f.dirty = true
+	return f.File.WriteAt(b, at)
+}
+
+func (f *cleanFile) Sync() error { return f.sync(f.File.Sync) }
+
+func (f *cleanFile) SyncData() error { return f.sync(f.File.SyncData) }
+
+func (f *cleanFile) sync(real func() error) error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if f.fs.fail && strings.Contains(f.name, segmentSuffix) {
+		f.fs.fail, f.dirty = false, false
+		f.fs.lost[f.name] = true
+		return errDisk
+	}
+	if f.fs.lost[f.name] && !f.dirty {
+		return nil
+	}
+	return real()
+}
+
+// The system forgets that pages could not be written: what is found after a failed sync is durable only once it is written again.
+func TestStartAfterAFailedSyncWritesAgain(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	fs := &cleanFS{FS: mem, lost: map[string]bool{}}
+	l := mustOpen(t, fs, Options{})
+	require.NoError(t, l.Append(hardStateOf(1, 1, 0), entries(1, 1, 3, "good"), true))
+	fs.fail = true
+	require.ErrorIs(t, l.Append(nil, entries(4, 1, 1, "not on disk"), true), ErrFailed)
+	_ = l.Close()
+
+	l = mustOpen(t, fs, Options{}) // the process starts again: "makes what was found durable"
+	last, _ := l.LastIndex()
+	require.EqualValues(t, 4, last)
+	require.NoError(t, l.Append(nil, entries(last+1, 1, 1, "acknowledged"), true))
+	crashed := mem.CrashClone(vfs.CrashCloneCfg{})
+	again, err := Open("log", Options{FS: crashed})
+	require.NoError(t, err)
+	got, _ := again.LastIndex()
+	require.Equal(t, last+1, got)
 }

@@ -108,17 +108,26 @@ func (s *store) resume(found *contents, o Options) error {
 	return s.mark.set(s.synced)
 }
 
-// end cuts off what lies behind a segment's last record, and makes the rest durable.
+// end cuts off what lies behind a segment's last record, and makes the rest durable. It is written again for that: after a sync
+// that failed, another one may find nothing to do and prove nothing (I4).
 func (s *segment) end() error {
 	if fd := s.file.Fd(); fd != vfs.InvalidFd {
 		if err := os.Truncate(s.path(segmentName(s.seq)), s.size); err != nil {
 			return fmt.Errorf("log: cut segment: %w", err)
 		}
 	}
-	if err := s.file.Sync(); err != nil {
+	b := make([]byte, s.size)
+	_, err := s.file.ReadAt(b, 0)
+	if err == nil {
+		_, err = s.file.WriteAt(b, 0)
+	}
+	if err == nil {
+		err = s.file.Sync()
+	}
+	if err != nil {
 		return fmt.Errorf("log: sync segment: %w", err)
 	}
-	return nil
+	return syncDir(s.fs, s.dir)
 }
 
 // makeDir makes a folder, and its name durable.

@@ -193,5 +193,9 @@ func (s *store) Close() error {
 			err = errors.Join(err, seg.file.Close())
 		}
 	}
+	if s.w.second.waits() { // no other writer may meet what comes late
+		go s.w.second.unlockLater(s.lock)
+		return err
+	}
 	return errors.Join(err, s.lock.Close())
 }

@@ -58,7 +58,7 @@ func (r *Replica) proposeEntry(ctx context.Context, encode func(id uint64) ([]by
 		r.waiters.drop(w)
 		return nil, err
 	}
-	if r.node.TryPropose(data, w.gone) {
+	if ctx.Err() == nil && r.node.TryPropose(data, w.gone) {
 		return r.await(ctx, w, nil)
 	}
 	return r.await(ctx, w, func(ctx context.Context) error { return r.node.Propose(ctx, data) })
