@@ -180,7 +180,9 @@ func TestAppendGoesBackToADiskThatIsWell(t *testing.T) {
 		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData
 		for i, p := range []string{"log/", "second/"} {
 			if sync && hang[i].Load() && strings.HasPrefix(op.Path, p) && (strings.Contains(op.Path, segmentSuffix) || strings.HasSuffix(op.Path, probeName)) {
-				hung.Store(i == 1)
+				if i == 1 {
+					hung.Store(true)
+				}
 				<-rel[i]
 			}
 		}

@@ -53,7 +53,7 @@ func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
 	register(reg, alarmsRaised{r})
 	gauge("is_learner", "Whether or not this member is a learner. 1 if is, 0 otherwise.", func() float64 { return truth(r.cluster.IsLocalLearner()) })
 	gauge("proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(m.pending.Load()) })
-	gauge("quota_backend_bytes", "Current backend storage quota size in bytes.", func() float64 { return float64(r.quota.max) })
+	gauge("quota_backend_bytes", "Current backend storage quota size in bytes.", func() float64 { return float64(r.quota.max.Load()) })
 	register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "disk", Name: "state_healthy",
 		Help: "Whether the disk under the state takes writes. 1 if it does, 0 while they fail or hang."}, func() float64 { return truth(r.store.Health() == nil) }))
 	register(reg, prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "disk", Name: "state_stalls_total",

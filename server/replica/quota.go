@@ -25,7 +25,7 @@ const (
 // quota keeps the store below a size by raising the NOSPACE alarm, and lowers the alarm when there is room again.
 type quota struct {
 	r   *Replica
-	max int64 // negative: no quota
+	max atomic.Int64 // negative: no quota
 
 	size  atomic.Int64 // as last read
 	added atomic.Int64 // by writes since
@@ -38,20 +38,22 @@ func newQuota(r *Replica, bytes int64) *quota {
 	if bytes == 0 {
 		bytes = config.DefaultQuotaBytes
 	}
-	return &quota{r: r, max: bytes}
+	q := &quota{r: r}
+	q.max.Store(bytes)
+	return q
 }
 
 // available tells whether a write of so many bytes fits, and counts it. It reads the real size only when the estimate is
 // at the limit: the size costs far more than a write.
 func (q *quota) available(bytes int64) bool {
-	if q.max < 0 {
+	if q.max.Load() < 0 {
 		return true
 	}
-	if q.size.Load()+q.added.Add(bytes) < q.max {
+	if q.size.Load()+q.added.Add(bytes) < q.max.Load() {
 		return true
 	}
 	q.refresh()
-	return q.size.Load()+bytes < q.max
+	return q.size.Load()+bytes < q.max.Load()
 }
 
 func (q *quota) refresh() {
@@ -77,7 +79,7 @@ func (q *quota) exceeded(a answer, id uint64) bool {
 
 func (q *quota) raise(ctx context.Context) {
 	q.mine.Store(true)
-	q.r.logger.Warn("message exceeded backend quota; raising alarm", "quota_size_bytes", q.max)
+	q.r.logger.Warn("message exceeded backend quota; raising alarm", "quota_size_bytes", q.max.Load())
 	q.set(ctx, pb.AlarmRequest_ACTIVATE)
 }
 
@@ -98,7 +100,7 @@ func (q *quota) raised() bool {
 // adopt takes an alarm that is up for one that was raised for want of space. It is called once, when all of the log that was
 // there at the start is applied again.
 func (q *quota) adopt() {
-	if q.max >= 0 && q.raised() {
+	if q.max.Load() >= 0 && q.raised() {
 		q.mine.Store(true)
 	}
 }
@@ -106,7 +108,7 @@ func (q *quota) adopt() {
 // run lowers the alarm when there is space again, until ctx ends. An alarm that is up at the start counts as raised for
 // want of space; one that an operator raises later is left to the operator.
 func (q *quota) run(ctx context.Context) {
-	if q.max < 0 {
+	if q.max.Load() < 0 {
 		return
 	}
 	q.refresh()
@@ -121,8 +123,8 @@ func (q *quota) run(ctx context.Context) {
 			if !q.raising.Load() {
 				q.mine.Store(false)
 			}
-		case q.mine.Load() && float64(q.size.Load()) < quotaClear*float64(q.max):
-			q.r.logger.Info("space is available again; lowering alarm", "size_bytes", q.size.Load(), "quota_size_bytes", q.max)
+		case q.mine.Load() && float64(q.size.Load()) < quotaClear*float64(q.max.Load()):
+			q.r.logger.Info("space is available again; lowering alarm", "size_bytes", q.size.Load(), "quota_size_bytes", q.max.Load())
 			q.set(ctx, pb.AlarmRequest_DEACTIVATE)
 		}
 	}
@@ -135,11 +137,11 @@ func (r *Replica) CheckQuota(ctx context.Context, req *pb.InternalRaftRequest) e
 
 // checkRoom is CheckQuota for a request of that cost.
 func (r *Replica) checkRoom(ctx context.Context, cost int64) error {
-	if cost == 0 || r.quota.max < 0 || r.quota.size.Load()+r.quota.added.Load()+cost < r.quota.max {
+	if cost == 0 || r.quota.max.Load() < 0 || r.quota.size.Load()+r.quota.added.Load()+cost < r.quota.max.Load() {
 		return nil
 	}
 	r.quota.refresh()
-	if r.quota.size.Load()+cost < r.quota.max {
+	if r.quota.size.Load()+cost < r.quota.max.Load() {
 		return nil
 	}
 	if !r.quota.raised() {

@@ -102,7 +102,7 @@ func TestQuotaRaisesAndLowersItsAlarm(t *testing.T) {
 	require.ErrorIs(t, res.Err, apply.ErrNoSpace)
 
 	r.quota.mine.Store(true)
-	r.quota.max = 200 << 20 // as if a compaction had freed it
+	r.quota.max.Store(200 << 20) // as if a compaction had freed it
 	require.Eventually(t, func() bool { return !raised() }, 20*time.Second, 10*time.Millisecond)
 	res, err = r.Propose(t.Context(), putRequest("k", 10))
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func (r *Replica) Status() Status {
 		AppliedIndex: r.applied.index.Load(),
 		IsLeader:     s.State == etcdraft.StateLeader,
 		IsLearner:    r.cluster.IsLocalLearner(),
-		Quota:        r.quota.max,
+		Quota:        r.quota.max.Load(),
 	}
 }
 
