@@ -204,7 +204,7 @@ func (w *logWriter) install(m *raftpb.Message) error {
 	return nil
 }
 
-// deliver sends the responses: to this member's own raft goroutine, or over the network. One that says only that a commit
+// deliver sends the responses: over the network, or to this member's own node, in a pass. One that says only that a commit
 // index was written tells raft nothing.
 func (w *logWriter) deliver(ms []*raftpb.Message) {
 	var local, remote []*raftpb.Message

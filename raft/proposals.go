@@ -41,10 +41,7 @@ func (q *proposalQueue) put(ctx context.Context, p proposal, stopped <-chan stru
 	if len(p.data) > q.bytesMax {
 		return ErrProposalDropped
 	}
-	for {
-		if q.tryPut(p) {
-			return nil
-		}
+	for !q.tryPut(p) {
 		room := q.waitRoom()
 		if q.tryPut(p) {
 			return nil
@@ -57,6 +54,7 @@ func (q *proposalQueue) put(ctx context.Context, p proposal, stopped <-chan stru
 			return ErrStopped
 		}
 	}
+	return nil
 }
 
 // tryPut queues p if there is room.

@@ -61,7 +61,8 @@ func FromEntry(entry *pb.InternalRaftRequest) (*Request, error) {
 
 // Marshal returns an entry as the log has it: what the protobuf library makes of Entry with a header that has the id.
 func Marshal(id uint64, r *Request) []byte {
-	var buf, headerBuf [512]byte
+	var buf [512]byte
+	var headerBuf [16]byte // a tag and a number
 	header, data := appendNumber(headerBuf[:0], headerID, id), appendRequest(buf[:0], r)
 	b := make([]byte, 0, 2*protowire.SizeTag(entryHeader)+protowire.SizeBytes(len(header))+protowire.SizeBytes(len(data)))
 	b = protowire.AppendBytes(protowire.AppendTag(b, entryHeader, protowire.BytesType), header)
