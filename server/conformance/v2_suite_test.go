@@ -36,6 +36,7 @@ var v2Families = []family{
 	{name: "paths", cases: v2Script},
 	{name: "members", cases: v2Script, own: true}, // raft drops a change of members while another is under way
 	{name: "pages", cases: v2PageCases},
+	{name: "watchers", cases: v2WatcherCases, own: true},
 	{name: "history_end", cases: v2HistoryEndCases, own: true},
 	{name: "off", cases: v2OffCases, own: true, flags: []string{"--enable-v2=false"}},
 	{name: "access", cases: v2WhitelistCases, own: true, flags: []string{"--host-whitelist=127.0.0.1,good.example", "--cors=http://good.example:80"}},
