@@ -118,6 +118,19 @@ release-check: release ## Checks that the release is reproducible and that its a
 cross: ## Compiles what is shipped for macOS and Windows.
 	@for os in darwin windows; do GOOS=$$os go build ./server/cmd/etcd ./server/cmd/etcdutl ./etcdctl || exit 1; done
 
+# Which release of Kubernetes the control plane's API is that of; kubectl asks.
+KUBERNETES := v1.37.2
+
+.PHONY: control-plane
+control-plane: build ## Builds kube-apiserver, kube-controller-manager and kube-scheduler into bin/ (minutes the first time).
+	@echo 'building the control plane into $(BIN)/ (several minutes the first time)'
+	@cd orchestrator && go build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitCommit=$(COMMIT)' -o $(CURDIR)/$(BIN)/ ./cmd/...
+
+.PHONY: test-control-plane
+test-control-plane: control-plane ## Runs the control plane's tests, with a stock kubectl: the one on PATH, or Debian's.
+	@.ci/kubectl $(BIN)/kubectl
+	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m ./...
+
 .PHONY: clean
 clean: ## Removes what the other targets wrote, the cluster's data included.
 	@rm -rf $(BIN) dist $(DATA)

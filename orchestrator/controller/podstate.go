@@ -35,3 +35,8 @@ func Available(p *v1.Pod, seconds int32, now time.Time) bool {
 	since := Condition(p, v1.PodReady).LastTransitionTime
 	return seconds == 0 || (!since.IsZero() && !since.Add(time.Duration(seconds)*time.Second).After(now))
 }
+
+// Ended tells that a pod is as it will remain.
+func Ended(p *v1.Pod) bool {
+	return p.Status.Phase == v1.PodSucceeded || p.Status.Phase == v1.PodFailed
+}

@@ -1,0 +1,5 @@
+// Package openapi describes every served type for /openapi, kubectl explain and server-side apply. Its one other file is generated
+// from the comments of the types: go generate ./api/openapi. What a served type refers to, in whatever version, must be named here.
+package openapi
+
+//go:generate go tool openapi-gen --go-header-file /dev/null --output-dir . --output-pkg github.com/petcd/petcd/orchestrator/api/openapi --output-file zz_generated.openapi.go --report-filename /dev/null k8s.io/api/core/v1 k8s.io/api/apps/v1 k8s.io/api/batch/v1 k8s.io/api/coordination/v1 k8s.io/api/discovery/v1 k8s.io/api/storage/v1 k8s.io/api/rbac/v1 k8s.io/api/policy/v1 k8s.io/api/scheduling/v1 k8s.io/api/scheduling/v1alpha3 k8s.io/api/networking/v1 k8s.io/api/certificates/v1 k8s.io/api/authentication/v1 k8s.io/api/authorization/v1 k8s.io/api/autoscaling/v1 k8s.io/apimachinery/pkg/apis/meta/v1 k8s.io/apimachinery/pkg/runtime k8s.io/apimachinery/pkg/version k8s.io/apimachinery/pkg/api/resource k8s.io/apimachinery/pkg/util/intstr

@@ -1,0 +1,97 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+)
+
+// Namespaces is the store of namespaces. Deleting one makes it Terminating; it goes when the namespace controller has emptied it
+// and took its finalizer off.
+type Namespaces struct{ *Store }
+
+// NewNamespaces returns the namespaces of a store.
+func NewNamespaces(s *Store) *Namespaces {
+	s.ShouldDeleteDuringUpdate = func(ctx context.Context, key string, obj, existing runtime.Object) bool {
+		ns, ok := obj.(*corev1.Namespace)
+		return ok && len(ns.Spec.Finalizers) == 0 && genericregistry.ShouldDeleteDuringUpdate(ctx, key, obj, existing)
+	}
+	return &Namespaces{s}
+}
+
+// Delete implements rest.GracefulDeleter.
+func (n *Namespaces) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, o *metav1.DeleteOptions) (runtime.Object, bool, error) {
+	obj, err := n.Get(ctx, name, &metav1.GetOptions{})
+	if err != nil {
+		return nil, false, err
+	}
+	ns := obj.(*corev1.Namespace)
+	if o == nil {
+		o = &metav1.DeleteOptions{}
+	}
+	if o.Preconditions == nil {
+		o.Preconditions = &metav1.Preconditions{}
+	}
+	if o.Preconditions.UID == nil {
+		o.Preconditions.UID = &ns.UID
+	} else if *o.Preconditions.UID != ns.UID {
+		return nil, false, apierrors.NewConflict(corev1.Resource("namespaces"), name,
+			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *o.Preconditions.UID, ns.UID))
+	}
+	if ns.DeletionTimestamp.IsZero() || (o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan && !slices.Contains(ns.Finalizers, metav1.FinalizerOrphanDependents)) {
+		terminating, _, err := n.Update(ctx, name, rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+			return terminated(old.(*corev1.Namespace), o)
+		}), rest.ValidateAllObjectFunc, func(ctx context.Context, _, old runtime.Object) error {
+			if validate == nil {
+				return nil
+			}
+			return validate(ctx, old)
+		}, false, &metav1.UpdateOptions{DryRun: o.DryRun})
+		return terminating, false, err
+	}
+	if len(ns.Spec.Finalizers) != 0 {
+		return ns, false, nil // the controller is at it
+	}
+	return n.Store.Delete(ctx, name, validate, o)
+}
+
+// terminated begins the end of a namespace.
+func terminated(old *corev1.Namespace, o *metav1.DeleteOptions) (*corev1.Namespace, error) {
+	if p := o.Preconditions; p.ResourceVersion != nil && *p.ResourceVersion != old.ResourceVersion {
+		return nil, apierrors.NewConflict(corev1.Resource("namespaces"), old.Name,
+			fmt.Errorf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, old.ResourceVersion))
+	}
+	ns := old.DeepCopy()
+	if ns.DeletionTimestamp.IsZero() {
+		ns.DeletionTimestamp = new(metav1.Now())
+	}
+	ns.Status.Phase = corev1.NamespaceTerminating
+	orphan := o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan
+	if orphan && !slices.Contains(ns.Finalizers, metav1.FinalizerOrphanDependents) {
+		ns.Finalizers = append(ns.Finalizers, metav1.FinalizerOrphanDependents)
+	}
+	return ns, nil
+}
+
+// NewFinalize returns the subresource by which finalizers of a namespace are changed.
+func NewFinalize(n *Namespaces) *Status {
+	finalize := *n.Store.Store
+	s := &finalizeStrategy{finalize.UpdateStrategy.(*strategy)}
+	finalize.UpdateStrategy, finalize.ResetFieldsStrategy = s, s
+	return &Status{&finalize}
+}
+
+// finalizeStrategy lets only finalizers change.
+type finalizeStrategy struct{ *strategy }
+
+// PrepareForUpdate implements rest.RESTUpdateStrategy.
+func (s *finalizeStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	obj.(*corev1.Namespace).Status = old.(*corev1.Namespace).Status
+}

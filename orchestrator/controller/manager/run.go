@@ -1,0 +1,99 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/petcd/petcd/orchestrator/apiserver/serviceaccount"
+	"github.com/petcd/petcd/orchestrator/controller"
+)
+
+// mapperReset is how often what kinds there are is asked for again, for the controllers that handle all of them.
+const mapperReset = 30 * time.Second
+
+// Run runs the chosen controllers until ctx ends.
+func (o *Options) Run(ctx context.Context, config *rest.Config) error {
+	b := &built{options: o}
+	if err := o.credentials(b); err != nil {
+		return err
+	}
+	events, err := b.environment(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer events.Shutdown()
+	var running controller.Runners
+	for _, name := range Names() {
+		if !o.runs(name) {
+			klog.FromContext(ctx).Info("Not chosen", "controller", name)
+			continue
+		}
+		if r := controllers()[name](b); r != nil {
+			running = append(running, r)
+		}
+	}
+	b.env.Informers.Start(ctx.Done())
+	running.Run(ctx)
+	return nil
+}
+
+// credentials reads what controllers hand out.
+func (o *Options) credentials(b *built) (err error) {
+	if o.RootCAFile != "" {
+		if b.rootCA, err = os.ReadFile(o.RootCAFile); err != nil {
+			return fmt.Errorf("--root-ca-file: %w", err)
+		}
+	}
+	if o.SigningKeyFile == "" {
+		return nil
+	}
+	key, err := serviceaccount.ReadPrivateKey(o.SigningKeyFile)
+	if err != nil {
+		return fmt.Errorf("--service-account-private-key-file: %w", err)
+	}
+	issuer, err := serviceaccount.NewIssuer(serviceaccount.LegacyIssuer, key)
+	if err != nil {
+		return fmt.Errorf("--service-account-private-key-file: %w", err)
+	}
+	b.mint = func(account *v1.ServiceAccount, secret *v1.Secret) (string, error) {
+		return issuer.Sign(serviceaccount.LegacyClaims(account, secret))
+	}
+	return nil
+}
+
+// environment makes clients, caches and the way of events.
+func (b *built) environment(ctx context.Context, config *rest.Config) (record.EventBroadcaster, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("kube-controller-manager: %w", err)
+	}
+	objects, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("kube-controller-manager: %w", err)
+	}
+	kinds := memory.NewMemCacheClient(client.Discovery())
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(kinds)
+	go wait.UntilWithContext(ctx, func(context.Context) { mapper.Reset() }, mapperReset)
+	events := record.NewBroadcaster(record.WithContext(ctx))
+	events.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	b.env = &controller.Env{
+		Client: client, Informers: informers.NewSharedInformerFactory(client, 0), Events: events, Clock: clock.RealClock{},
+		Metadata: objects, Discovery: client.Discovery(), Mapper: mapper,
+	}
+	return events, nil
+}

@@ -1,0 +1,261 @@
+package nodelifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	coordinationlisters "k8s.io/client-go/listers/coordination/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/component-helpers/node/topology"
+	"k8s.io/utils/clock"
+
+	"github.com/petcd/petcd/orchestrator/controller"
+)
+
+// labelExcludeDisruption keeps a node out of the count that tells how its zone is.
+const labelExcludeDisruption = "node.kubernetes.io/exclude-disruption"
+
+// monitor looks at all nodes in passes and remembers what one look cannot tell. Only one goroutine uses it.
+type monitor struct {
+	opts     Options
+	client   kubernetes.Interface
+	clock    clock.WithTicker
+	recorder record.EventRecorder
+	nodes    corelisters.NodeLister
+	leases   coordinationlisters.LeaseLister
+	podsOn   func(node string) ([]*v1.Pod, error)
+
+	known map[types.UID]*heartbeat
+	zones map[string]*zone
+	lost  bool // every zone is fully disrupted
+}
+
+func newMonitor(env *controller.Env, o Options) *monitor {
+	return &monitor{
+		opts: o, client: env.Client, clock: env.Clock, recorder: env.Recorder("node-controller"),
+		nodes:  env.Informers.Core().V1().Nodes().Lister(),
+		leases: env.Informers.Coordination().V1().Leases().Lister(),
+		podsOn: controller.PodsByNode(env),
+		known:  map[types.UID]*heartbeat{}, zones: map[string]*zone{},
+	}
+}
+
+// seen is a node as it is in one pass.
+type seen struct {
+	node  *v1.Node
+	ready v1.ConditionStatus
+	zone  string
+}
+
+// pass looks at every node once: is it alive, how are the zones, which nodes shall wait for their NoExecute taint. An error about one
+// node does not keep the others from being looked at.
+func (m *monitor) pass(ctx context.Context) error {
+	nodes, err := m.nodes.List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("list nodes: %w", err)
+	}
+	slices.SortFunc(nodes, func(a, b *v1.Node) int { return strings.Compare(a.Name, b.Name) })
+	m.forget(nodes)
+
+	var errs []error
+	looks := make([]seen, 0, len(nodes))
+	for _, node := range nodes {
+		beat := m.beat(node)
+		ready, err := m.judge(ctx, node, beat)
+		if err == nil {
+			err = m.markPods(ctx, node, beat, ready)
+		}
+		errs = append(errs, err)
+		looks = append(looks, seen{node: node, ready: ready, zone: topology.GetZoneKey(node)})
+	}
+	m.assess(looks)
+	for _, s := range looks {
+		errs = append(errs, m.consider(ctx, s))
+	}
+	return errors.Join(errs...)
+}
+
+// forget drops what is known about nodes that are gone.
+func (m *monitor) forget(nodes []*v1.Node) {
+	here := make(map[types.UID]bool, len(nodes))
+	for _, node := range nodes {
+		here[node.UID] = true
+	}
+	for uid, beat := range m.known {
+		if !here[uid] {
+			ref := &v1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: beat.name, UID: uid}
+			m.recorder.Eventf(ref, v1.EventTypeNormal, "RemovingNode", "Node %s event: Removing Node %s from Controller",
+				beat.name, beat.name)
+			delete(m.known, uid)
+		}
+	}
+}
+
+// markPods says in the pods' status that they serve no more, once for each time that their node fails: a kubelet that can still
+// speak is free to say otherwise.
+func (m *monitor) markPods(ctx context.Context, node *v1.Node, beat *heartbeat, ready v1.ConditionStatus) error {
+	if ready == v1.ConditionTrue {
+		beat.podsMarked = false
+		return nil
+	}
+	if beat.podsMarked {
+		return nil
+	}
+	pods, err := m.podsOn(node.Name)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, pod := range pods {
+		errs = append(errs, m.markPod(ctx, pod))
+	}
+	err = errors.Join(errs...)
+	beat.podsMarked = err == nil
+	return err
+}
+
+func (m *monitor) markPod(ctx context.Context, pod *v1.Pod) error {
+	if !controller.Ready(pod) {
+		return nil
+	}
+	marked := pod.DeepCopy()
+	c := controller.Condition(marked, v1.PodReady)
+	c.Status, c.LastTransitionTime = v1.ConditionFalse, now(m.clock)
+	_, err := m.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, marked, updateOptions)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("mark pod %s/%s not ready: %w", pod.Namespace, pod.Name, err)
+	}
+	m.recorder.Event(pod, v1.EventTypeWarning, "NodeNotReady", "Node is not ready")
+	return nil
+}
+
+// consider decides whether a node's pods shall leave it. One that is ready again loses its NoExecute taints at once, and one that has
+// the wrong one of the two changes it at once; a node without any waits for its turn in the zone.
+func (m *monitor) consider(ctx context.Context, s seen) error {
+	z := m.zones[s.zone]
+	want := noExecute(s.ready)
+	if want == "" || m.lost {
+		z.dequeue(s.node.Name)
+		return m.setNoExecute(ctx, s.node, "")
+	}
+	if !isNoExecute(s.node) {
+		z.enqueue(s.node.Name)
+		return nil
+	}
+	z.dequeue(s.node.Name)
+	return m.setNoExecute(ctx, s.node, want)
+}
+
+// evict taints the nodes whose turn has come.
+func (m *monitor) evict(ctx context.Context) error {
+	var errs []error
+	for _, z := range m.zones {
+		for {
+			name, ok := z.next(m.clock.Now())
+			if !ok {
+				break
+			}
+			node, err := m.nodes.Get(name)
+			if apierrors.IsNotFound(err) {
+				z.dequeue(name)
+				continue
+			}
+			if err == nil {
+				err = m.setNoExecute(ctx, node, noExecute(readiness(node)))
+			}
+			if err != nil {
+				errs = append(errs, err)
+				break
+			}
+			z.dequeue(name)
+			z.last = m.clock.Now()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// setNoExecute makes key the only one of the controller's two NoExecute taints on a node, or takes both away.
+func (m *monitor) setNoExecute(ctx context.Context, node *v1.Node, key string) error {
+	var want []v1.Taint
+	if key != "" {
+		want = []v1.Taint{{Key: key, Effect: v1.TaintEffectNoExecute}}
+	}
+	return replaceTaints(ctx, m.client, m.clock, node, want, evicts)
+}
+
+// noExecute is the taint of a node whose Ready is so; none if its pods may stay.
+func noExecute(ready v1.ConditionStatus) string {
+	switch ready {
+	case v1.ConditionFalse:
+		return v1.TaintNodeNotReady
+	case v1.ConditionUnknown:
+		return v1.TaintNodeUnreachable
+	}
+	return ""
+}
+
+// assess brings the zones' states up to date.
+func (m *monitor) assess(looks []seen) {
+	census := map[string]*count{}
+	for _, s := range looks {
+		if _, ok := m.zones[s.zone]; !ok {
+			m.zones[s.zone] = &zone{}
+		}
+		c, ok := census[s.zone]
+		if !ok {
+			c = &count{}
+			census[s.zone] = c
+		}
+		if _, excluded := s.node.Labels[labelExcludeDisruption]; !excluded {
+			c.add(s.ready)
+		}
+	}
+	lost := len(census) > 0
+	for name, z := range m.zones {
+		c, ok := census[name]
+		if !ok {
+			delete(m.zones, name)
+			continue
+		}
+		z.state = c.state(m.opts.UnhealthyZoneThreshold)
+		z.rate = m.rate(z.state, c.nodes())
+		lost = lost && z.state == fullDisruption
+	}
+	if m.lost && !lost {
+		m.comeBack()
+	}
+	m.lost = lost
+}
+
+// rate is how many nodes a second a zone may lose.
+func (m *monitor) rate(s state, nodes int) float32 {
+	switch {
+	case s != partialDisruption:
+		return m.opts.EvictionRate
+	case nodes > m.opts.LargeClusterSizeThreshold:
+		return m.opts.SecondaryEvictionRate
+	}
+	return 0
+}
+
+// comeBack gives every node a whole grace period: it was this process, not the nodes, that saw no heartbeat.
+func (m *monitor) comeBack() {
+	for _, beat := range m.known {
+		beat.at = m.clock.Now()
+	}
+	for _, z := range m.zones {
+		z.last = m.clock.Now()
+	}
+}
