@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/petcd/petcd/orchestrator/apiserver/authn"
@@ -29,7 +30,7 @@ import (
 type accounts struct {
 	tokens        registry.TokenConfig
 	authenticator authenticator.Token
-	discovery     *serviceaccount.Discovery
+	discovery     *serviceaccount.Discovery // nil for an issuer that is no address
 }
 
 // security sets who is believed and who may do what.
@@ -67,7 +68,7 @@ func (o *AuthenticationOptions) accounts(b *builder) (*accounts, error) {
 	}
 	discovery, err := serviceaccount.NewDiscovery(o.Issuers[0], "https://"+b.options.Server.ExternalHost+serviceaccount.KeysPath, keys)
 	if err != nil {
-		return nil, err
+		klog.Background().Info("Others cannot find out how to verify tokens of accounts", "err", err)
 	}
 	return &accounts{
 		tokens:        registry.TokenConfig{Issuer: issuer, Audiences: o.Audiences, Max: o.TokenMax},
@@ -98,7 +99,9 @@ func (o *AuthenticationOptions) keys(signing crypto.Signer) ([]serviceaccount.Pu
 
 // install serves the documents by which others verify the tokens.
 func (a *accounts) install(s *genericapiserver.GenericAPIServer) {
-	a.discovery.Install(s.Handler.NonGoRestfulMux)
+	if a.discovery != nil {
+		a.discovery.Install(s.Handler.NonGoRestfulMux)
+	}
 }
 
 // authentication joins the ways to show who one is.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/petcd/petcd/orchestrator/api"
 	"github.com/petcd/petcd/orchestrator/api/openapi"
@@ -87,6 +88,7 @@ func (b *builder) clients() (err error) {
 	loopback := b.config.LoopbackClientConfig
 	// In the apiserver's own process, a limit on its own requests would only make users wait.
 	loopback.QPS, loopback.Burst = -1, -1
+	loopback.WarningHandler = rest.NoWarnings{}
 	if b.client, err = kubernetes.NewForConfig(loopback); err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (c *Cluster) describe() error {
 	c.Store = c.process("etcd", store, "--data-dir="+file("store"), "--listen-client-urls="+c.StoreURL, "--advertise-client-urls="+c.StoreURL,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer)
 	c.APIServer = c.process("kube-apiserver", filepath.Join(o.Bin, "kube-apiserver"), append([]string{
-		"--etcd-servers=" + c.StoreURL, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + strconv.Itoa(ports[2]),
+		"--etcd-servers=" + c.StoreURL, "--bind-address=127.0.0.1", "--advertise-address=192.0.2.1", "--secure-port=" + strconv.Itoa(ports[2]),
 		"--tls-cert-file=" + file("apiserver.crt"), "--tls-private-key-file=" + file("apiserver.key"), "--client-ca-file=" + file("ca.crt"),
 		"--kubelet-client-certificate=" + file("kubelet-client.crt"), "--kubelet-client-key=" + file("kubelet-client.key"),
 		"--kubelet-preferred-address-types=InternalIP",

@@ -6,8 +6,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 )
 
-// UntilAvailable is the time until the next of the pods becomes available that is ready, for no event will tell; 0 if there is none to
-// wait for.
+// UntilAvailable is the time until the next of the pods becomes available that is ready, for no event will tell; 0 if there is
+// none to wait for.
 func UntilAvailable(pods []*v1.Pod, seconds int32, now time.Time) (next time.Duration) {
 	for _, pod := range pods {
 		if !Ready(pod) || Available(pod, seconds, now) {

@@ -96,8 +96,8 @@ func (o Owned[T]) offer(obj T) {
 	}
 }
 
-// SelectorFor returns the selector of an owner that makes objects of a template. One that selects everything, or not what the owner makes,
-// is refused: such an owner would release what it made, and make more without end.
+// SelectorFor returns the selector of an owner that makes objects of a template. One that selects everything, or not what the
+// owner makes, is refused: such an owner would release what it made, and make more without end.
 func SelectorFor(selector *metav1.LabelSelector, template labels.Set) (labels.Selector, error) {
 	s, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
@@ -109,8 +109,8 @@ func SelectorFor(selector *metav1.LabelSelector, template labels.Set) (labels.Se
 	return s, nil
 }
 
-// Selecting returns the keys of those owners that select what has these labels. An empty selector selects nothing: nobody means to own
-// everything.
+// Selecting returns the keys of those owners that select what has these labels. An empty selector selects nothing: nobody means
+// to own everything.
 func Selecting[T metav1.Object](owners []T, selector func(T) *metav1.LabelSelector, of labels.Set) (keys []string) {
 	for _, owner := range owners {
 		s, err := metav1.LabelSelectorAsSelector(selector(owner))

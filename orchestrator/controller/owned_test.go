@@ -44,12 +44,14 @@ func TestOwnedQueuesOwners(t *testing.T) {
 			o.added(ownedPod("p", "set", "set-uid"))
 			o.deleted(ownedPod("q", "set", "set-uid"))
 		}, []string{"ns/set"}, false},
-		"an old owner's":         {func(o Owned[*v1.Pod]) { o.added(ownedPod("p", "set", "old-uid")) }, nil, true},
-		"another group's":        {func(o Owned[*v1.Pod]) { o.added(foreign) }, nil, true},
-		"an orphan":              {func(o Owned[*v1.Pod]) { o.added(ownedPod("p", "", "")) }, []string{"ns/adopter"}, true},
-		"a deleted orphan":       {func(o Owned[*v1.Pod]) { o.deleted(ownedPod("p", "", "")) }, nil, true},
-		"a pod about to go":      {func(o Owned[*v1.Pod]) { o.added(gone) }, []string{"ns/set"}, true},
-		"a released pod is both": {func(o Owned[*v1.Pod]) { o.updated(ownedPod("p", "set", "set-uid"), ownedPod("p", "", "")) }, []string{"ns/adopter", "ns/set"}, true},
+		"an old owner's":    {func(o Owned[*v1.Pod]) { o.added(ownedPod("p", "set", "old-uid")) }, nil, true},
+		"another group's":   {func(o Owned[*v1.Pod]) { o.added(foreign) }, nil, true},
+		"an orphan":         {func(o Owned[*v1.Pod]) { o.added(ownedPod("p", "", "")) }, []string{"ns/adopter"}, true},
+		"a deleted orphan":  {func(o Owned[*v1.Pod]) { o.deleted(ownedPod("p", "", "")) }, nil, true},
+		"a pod about to go": {func(o Owned[*v1.Pod]) { o.added(gone) }, []string{"ns/set"}, true},
+		"a released pod is both": {func(o Owned[*v1.Pod]) {
+			o.updated(ownedPod("p", "set", "set-uid"), ownedPod("p", "", ""))
+		}, []string{"ns/adopter", "ns/set"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expected := NewExpectations(clocktesting.NewFakePassiveClock(time.Unix(1, 0)))
@@ -82,7 +84,8 @@ func TestOwnedQueuesOwners(t *testing.T) {
 func TestPodsByOwnerAreOwnAndOrphans(t *testing.T) {
 	elsewhere := ownedPod("elsewhere", "", "")
 	elsewhere.Namespace = "other"
-	client := fake.NewSimpleClientset(ownedPod("own", "set", "set-uid"), ownedPod("foreign", "x", "x-uid"), ownedPod("orphan", "", ""), elsewhere)
+	client := fake.NewSimpleClientset(
+		ownedPod("own", "set", "set-uid"), ownedPod("foreign", "x", "x-uid"), ownedPod("orphan", "", ""), elsewhere)
 	e := &Env{Informers: informers.NewSharedInformerFactory(client, 0)}
 	list := PodsByOwner(e)
 	ctx, cancel := context.WithCancel(context.Background())

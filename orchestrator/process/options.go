@@ -94,5 +94,6 @@ func (o *Options) Config() (*rest.Config, error) {
 	}
 	c.QPS, c.Burst = o.QPS, int(o.Burst)
 	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+	c.WarningHandler = rest.NoWarnings{} // they are for users
 	return rest.AddUserAgent(c, o.Name), nil
 }

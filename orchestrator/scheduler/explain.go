@@ -18,9 +18,6 @@ func (o *outcome) message() string {
 		fmt.Fprintf(&b, "0/%d nodes are available: %s.", o.nodes, o.reasons())
 	}
 	if o.preemption != "" {
-		if o.nodes == 0 {
-			b.WriteString(".")
-		}
 		b.WriteString(" preemption: " + o.preemption)
 	}
 	return truncate(b.String())

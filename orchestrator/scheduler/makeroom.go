@@ -14,8 +14,8 @@ import (
 	"github.com/petcd/petcd/orchestrator/scheduler/view"
 )
 
-// makeRoom carries out a plan: the pod is nominated to the node at once, so that no pod of lower priority takes what becomes free, and
-// the victims are deleted by a goroutine. It returns what the pod waits for.
+// makeRoom carries out a plan: the pod is nominated to the node at once, so that no pod of lower priority takes what becomes free,
+// and the victims are deleted by a goroutine. It returns what the pod waits for.
 func (s *Scheduler) makeRoom(ctx context.Context, pod *view.Pod, plan *preempt.Plan) change.Set {
 	var lesser []*view.Pod
 	s.cluster.With(func(st *view.State) {

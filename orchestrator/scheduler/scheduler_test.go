@@ -37,8 +37,8 @@ type rig struct {
 
 	mu     sync.Mutex
 	events []string
-	// refuse lets a binding fail.
-	refuse func(pod, node string) error
+	refuse func(pod, node string) error // lets a binding fail
+	silent bool                         // bindings are accepted, and no informer hears of them
 }
 
 func start(t *testing.T, objs ...runtime.Object) *rig {
@@ -74,12 +74,15 @@ func (r *rig) bind(a clienttesting.Action) (bool, runtime.Object, error) {
 	}
 	b := a.(clienttesting.CreateAction).GetObject().(*v1.Binding)
 	r.mu.Lock()
-	refuse := r.refuse
+	refuse, silent := r.refuse, r.silent
 	r.mu.Unlock()
 	if refuse != nil {
 		if err := refuse(b.Name, b.Target.Name); err != nil {
 			return true, nil, err
 		}
+	}
+	if silent {
+		return true, b, nil
 	}
 	obj, err := r.client.Tracker().Get(a.GetResource(), b.Namespace, b.Name)
 	if err != nil {
@@ -270,6 +273,18 @@ func TestPodsOfOthersAreLeftAlone(t *testing.T) {
 	r.add(makePod("theirs", "1", func(p *v1.Pod) { p.Spec.SchedulerName = "another" }), makePod("ours", "1"))
 	r.onNode("ours", "a")
 	require.Empty(t, r.pod("theirs").Spec.NodeName)
+}
+
+func TestABoundPodCountsBeforeTheInformerShowsIt(t *testing.T) {
+	r := start(t, makeNode("a"))
+	r.mu.Lock()
+	r.silent = true
+	r.mu.Unlock()
+	r.add(makePod("first", "3"))
+	r.event("first Scheduled: Successfully assigned default/first to a")
+	r.add(makePod("second", "2"))
+	r.condition("second", v1.PodReasonUnschedulable, "0/1 nodes are available: 1 Insufficient cpu. "+
+		"preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.")
 }
 
 func TestABindingThatFailsIsTriedAgain(t *testing.T) {

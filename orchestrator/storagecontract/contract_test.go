@@ -25,6 +25,7 @@ type contract struct {
 	off   featuregate.Feature // one that it doesn't stand
 	vary  featuregate.Feature // one without and with which it is run on etcd3's store
 	flags []string            // of the store's program
+	alone bool                // it can't wait for others, or sets features itself
 
 	varyCached    featuregate.Feature // as vary, on the watch cache
 	notStore      string              // why it isn't run on etcd3's store
@@ -44,7 +45,7 @@ var contracts = []contract{
 	{name: "Create", run: func(t *testing.T, s *subject) { storagetesting.RunTestCreate(t.Context(), t, s, s.stored) }},
 	{name: "CreateWithTTL", run: plain(storagetesting.RunTestCreateWithTTL)},
 	{name: "CreateWithKeyExist", run: plain(storagetesting.RunTestCreateWithKeyExist)},
-	{name: "Get", run: plain(storagetesting.RunTestGet)},
+	{name: "Get", alone: true, run: plain(storagetesting.RunTestGet)}, // what it gets lives a second
 	{name: "UnconditionalDelete", run: plain(storagetesting.RunTestUnconditionalDelete)},
 	{name: "ConditionalDelete", run: plain(storagetesting.RunTestConditionalDelete)},
 	{name: "DeleteWithSuggestion", run: plain(storagetesting.RunTestDeleteWithSuggestion)},
@@ -164,11 +165,11 @@ var contracts = []contract{
 	{name: "OptionalWatchBookmarksWithCorrectResourceVersion", notStore: "its bookmarks are the cache's",
 		run: plain(storagetesting.RunTestOptionalWatchBookmarksWithCorrectResourceVersion)},
 	{name: "SendInitialEventsBackwardCompatibility", run: plain(storagetesting.RunSendInitialEventsBackwardCompatibility)},
-	{name: "WatchSemantics", settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchSemantics)},
-	{name: "WatchSemantics/concurrent decoding", on: features.ConcurrentWatchObjectDecode, settled: true, vary: features.EtcdRangeStream,
+	{name: "WatchSemantics", alone: true, settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchSemantics)},
+	{name: "WatchSemantics/concurrent decoding", on: features.ConcurrentWatchObjectDecode, alone: true, settled: true, vary: features.EtcdRangeStream,
 		run: plain(storagetesting.RunWatchSemantics)},
-	{name: "WatchSemanticInitialEventsExtended", settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchSemanticInitialEventsExtended)},
-	{name: "WatchListMatchSingle", settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchListMatchSingle)},
+	{name: "WatchSemanticInitialEventsExtended", alone: true, settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchSemanticInitialEventsExtended)},
+	{name: "WatchListMatchSingle", alone: true, settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchListMatchSingle)},
 }
 
 // plain is how most functions are called.
@@ -232,7 +233,7 @@ func (c contract) each(t *testing.T, vary featuregate.Feature, test func(t *test
 		set(t, c.on, true)
 		set(t, c.off, false)
 		if vary == "" {
-			if c.on == "" && c.off == "" { // features are the whole process'
+			if c.on == "" && c.off == "" && !c.alone { // features are the whole process'
 				t.Parallel()
 			}
 			test(t)

@@ -4,8 +4,8 @@ import (
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -16,8 +16,15 @@ var (
 	dnsSubdomain apivalidation.ValidateNameFunc = apivalidation.NameIsDNSSubdomain
 	dnsLabel     apivalidation.ValidateNameFunc = apivalidation.NameIsDNSLabel
 	dns1035Label apivalidation.ValidateNameFunc = apivalidation.NameIsDNS1035Label
-	pathSegment  apivalidation.ValidateNameFunc = pathvalidation.ValidatePathSegmentName
 )
+
+// pathSegment is the rule for names that need only be part of a URL's path.
+func pathSegment(name string, prefix bool) []string {
+	if prefix {
+		return content.IsPathSegmentPrefix(name)
+	}
+	return content.IsPathSegmentName(name)
+}
 
 // caseless reads a name as if it were written small, as drivers' and provisioners' names are read.
 func caseless(s string) []string { return validation.IsQualifiedName(strings.ToLower(s)) }

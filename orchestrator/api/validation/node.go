@@ -32,8 +32,7 @@ func updateNode(n, old *v1.Node) errs {
 			field.Forbidden(specPath.Child("providerID"), `node updates may not change providerID except from "" to valid`)),
 	)
 	for _, s := range []*v1.NodeSpec{now, was} {
-		s.PodCIDR, s.PodCIDRs, s.ProviderID, s.Taints, s.Unschedulable, s.ConfigSource = "", nil, "", nil, false, nil
-		s.PodPreemptionPolicy = nil
+		s.PodCIDR, s.PodCIDRs, s.ProviderID, s.Taints, s.Unschedulable, s.PodPreemptionPolicy = "", nil, "", nil, false, nil
 	}
 	return append(all, when(!equality.Semantic.DeepEqual(now, was), field.Forbidden(field.NewPath(""), nodeMayChange))...)
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -78,7 +78,7 @@ func roleRef(r rbacv1.RoleRef, kinds ...string) errs {
 	return slices.Concat(
 		when(r.APIGroup != rbacv1.GroupName, field.NotSupported(at.Child("apiGroup"), r.APIGroup, []string{rbacv1.GroupName})),
 		when(!slices.Contains(kinds, r.Kind), field.NotSupported(at.Child("kind"), r.Kind, kinds)),
-		needValid(at.Child("name"), r.Name, pathvalidation.IsValidPathSegmentName),
+		needValid(at.Child("name"), r.Name, content.IsPathSegmentName),
 	)
 }
 

@@ -39,7 +39,7 @@ func NewStore(s storage.Interface, key string) Store { return &stored{s, key} }
 
 // Open returns the object at a key of a storage of its own, and what ends that storage.
 func Open(config *storagebackend.ConfigForResource, key string) (Store, factory.DestroyFunc, error) {
-	s, destroy, err := generic.NewRawStorage(config, func() runtime.Object { return &corev1.RangeAllocation{} }, nil, "")
+	s, destroy, err := generic.NewRawStorage(config, func() runtime.Object { return &corev1.RangeAllocation{} }, nil, key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("allocator: %s: %w", key, err)
 	}

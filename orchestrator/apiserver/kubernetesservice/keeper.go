@@ -36,8 +36,12 @@ type Keeper struct {
 	PublicPort int
 }
 
-// Run works until ctx ends, and then withdraws this apiserver.
+// Run works until ctx ends, and then withdraws this apiserver. One that is reached on its own machine only is no endpoint for pods.
 func (k *Keeper) Run(ctx context.Context) {
+	if k.PublicIP.IsLoopback() {
+		klog.FromContext(ctx).Info("The service of the apiservers has no endpoint here: --advertise-address is a loopback address", "address", k.PublicIP)
+		return
+	}
 	for {
 		pause := interval
 		if err := k.sync(ctx); err != nil && ctx.Err() == nil {

@@ -11,6 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
+	storageerrors "k8s.io/apiserver/pkg/storage/errors"
+	"k8s.io/apiserver/pkg/util/dryrun"
 )
 
 // Namespaces is the store of namespaces. Deleting one makes it Terminating; it goes when the namespace controller has emptied it
@@ -46,15 +49,8 @@ func (n *Namespaces) Delete(ctx context.Context, name string, validate rest.Vali
 			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *o.Preconditions.UID, ns.UID))
 	}
 	if ns.DeletionTimestamp.IsZero() || (o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan && !slices.Contains(ns.Finalizers, metav1.FinalizerOrphanDependents)) {
-		terminating, _, err := n.Update(ctx, name, rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
-			return terminated(old.(*corev1.Namespace), o)
-		}), rest.ValidateAllObjectFunc, func(ctx context.Context, _, old runtime.Object) error {
-			if validate == nil {
-				return nil
-			}
-			return validate(ctx, old)
-		}, false, &metav1.UpdateOptions{DryRun: o.DryRun})
-		return terminating, false, err
+		obj, err := n.terminate(ctx, name, validate, o)
+		return obj, false, err
 	}
 	if len(ns.Spec.Finalizers) != 0 {
 		return ns, false, nil // the controller is at it
@@ -62,12 +58,36 @@ func (n *Namespaces) Delete(ctx context.Context, name string, validate rest.Vali
 	return n.Store.Delete(ctx, name, validate, o)
 }
 
-// terminated begins the end of a namespace.
-func terminated(old *corev1.Namespace, o *metav1.DeleteOptions) (*corev1.Namespace, error) {
-	if p := o.Preconditions; p.ResourceVersion != nil && *p.ResourceVersion != old.ResourceVersion {
-		return nil, apierrors.NewConflict(corev1.Resource("namespaces"), old.Name,
-			fmt.Errorf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, old.ResourceVersion))
+// terminate begins the end of a namespace in the store. It is no update: those can't set when an object is deleted.
+func (n *Namespaces) terminate(ctx context.Context, name string, validate rest.ValidateObjectFunc, o *metav1.DeleteOptions) (runtime.Object, error) {
+	key, err := n.KeyFunc(ctx, name)
+	if err != nil {
+		return nil, err
 	}
+	conditions := storage.Preconditions{UID: o.Preconditions.UID, ResourceVersion: o.Preconditions.ResourceVersion}
+	out := n.NewFunc()
+	err = n.Storage.GuaranteedUpdate(ctx, key, out, false, &conditions, storage.SimpleUpdate(func(old runtime.Object) (runtime.Object, error) {
+		ns, ok := old.(*corev1.Namespace)
+		if !ok {
+			return nil, fmt.Errorf("expected a Namespace, got %T", old)
+		}
+		if validate != nil {
+			if err := validate(ctx, ns); err != nil {
+				return nil, err
+			}
+		}
+		return terminated(ns, o), nil
+	}), dryrun.IsDryRun(o.DryRun), nil)
+	if err == nil {
+		return out, nil
+	}
+	err = storageerrors.InterpretGetError(err, corev1.Resource("namespaces"), name)
+	err = storageerrors.InterpretUpdateError(err, corev1.Resource("namespaces"), name)
+	return nil, err
+}
+
+// terminated is a namespace whose end has begun.
+func terminated(old *corev1.Namespace, o *metav1.DeleteOptions) *corev1.Namespace {
 	ns := old.DeepCopy()
 	if ns.DeletionTimestamp.IsZero() {
 		ns.DeletionTimestamp = new(metav1.Now())
@@ -77,7 +97,7 @@ func terminated(old *corev1.Namespace, o *metav1.DeleteOptions) (*corev1.Namespa
 	if orphan && !slices.Contains(ns.Finalizers, metav1.FinalizerOrphanDependents) {
 		ns.Finalizers = append(ns.Finalizers, metav1.FinalizerOrphanDependents)
 	}
-	return ns, nil
+	return ns
 }
 
 // NewFinalize returns the subresource by which finalizers of a namespace are changed.

@@ -64,7 +64,8 @@ func New(env *controller.Env) controller.Runner {
 		expected:   controller.NewExpectations(env.Clock),
 		failures:   flowcontrol.NewFakeBackOff(time.Second, 15*time.Minute, env.Clock), // "fake" only in that its clock is given
 	}
-	sets, pods, nodes, revisions := apis.DaemonSets().Informer(), core.Pods().Informer(), core.Nodes().Informer(), apis.ControllerRevisions().Informer()
+	sets, revisions := apis.DaemonSets().Informer(), apis.ControllerRevisions().Informer()
+	pods, nodes := core.Pods().Informer(), core.Nodes().Informer()
 	c.Loop = controller.NewLoop("daemonset", workers, c.sync, sets.HasSynced, pods.HasSynced, nodes.HasSynced, revisions.HasSynced)
 
 	controller.On[*apps.DaemonSet]{
@@ -132,7 +133,8 @@ func (c *Controller) sync(ctx context.Context, key string) error {
 		return fmt.Errorf("get daemon set %s: %w", key, err)
 	}
 	if everything := (&metav1.LabelSelector{}); apiequality.Semantic.DeepEqual(ds.Spec.Selector, everything) {
-		c.events.Event(ds, v1.EventTypeWarning, "SelectingAll", "This daemon set is selecting all pods. A non-empty selector is required.")
+		c.events.Event(ds, v1.EventTypeWarning, "SelectingAll",
+			"This daemon set is selecting all pods. A non-empty selector is required.")
 		return nil
 	}
 	if ds.DeletionTimestamp != nil {

@@ -28,7 +28,8 @@ func set(image string) *apps.DaemonSet {
 		Spec: apps.DaemonSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: proxy}, RevisionHistoryLimit: ptr.To(int32(10)),
 			UpdateStrategy: apps.DaemonSetUpdateStrategy{
-				Type: apps.RollingUpdateDaemonSetStrategyType, RollingUpdate: &apps.RollingUpdateDaemonSet{MaxUnavailable: ptr.To(intstr.FromInt32(1))},
+				Type:          apps.RollingUpdateDaemonSetStrategyType,
+				RollingUpdate: &apps.RollingUpdateDaemonSet{MaxUnavailable: ptr.To(intstr.FromInt32(1))},
 			},
 			Template: v1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: proxy},
@@ -150,7 +151,10 @@ func TestNodesComeAndChange(t *testing.T) {
 	w.done()
 
 	w.changeNode("a", func(n *v1.Node) { n.Spec.Taints = []v1.Taint{{Key: "mine", Effect: v1.TaintEffectNoSchedule}} })
-	w.Eventually(func() bool { s := w.set().Status; return s.NumberMisscheduled == 1 && s.DesiredNumberScheduled == 1 }, "it would get no pod now")
+	w.Eventually(func() bool {
+		s := w.set().Status
+		return s.NumberMisscheduled == 1 && s.DesiredNumberScheduled == 1
+	}, "it would get no pod now")
 	require.Equal(t, []string{"a", "b"}, w.on(""), "but keeps the one it has")
 	w.changeNode("a", func(n *v1.Node) { n.Spec.Taints[0].Effect = v1.TaintEffectNoExecute })
 	w.Eventually(func() bool { return slices.Equal(w.on(""), []string{"b"}) }, "and now it doesn't")

@@ -8,8 +8,8 @@ import (
 	"github.com/petcd/petcd/orchestrator/controller"
 )
 
-// podTemplate is the template as the pods get it: with the hash of its revision, and tolerant of what ails a node, for a daemon is to
-// run wherever it can.
+// podTemplate is the template as the pods get it: with the hash of its revision, and tolerant of what ails a node, for a daemon
+// is to run wherever it can.
 func podTemplate(ds *apps.DaemonSet, hash string) *v1.PodTemplateSpec {
 	t := ds.Spec.Template.DeepCopy()
 	metav1.SetMetaDataLabel(&t.ObjectMeta, apps.ControllerRevisionHashLabelKey, hash)

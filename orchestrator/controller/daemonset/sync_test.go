@@ -29,9 +29,12 @@ func TestALateCacheMakesNothingTwice(t *testing.T) {
 func TestSparseSets(t *testing.T) {
 	proxy := map[string]string{"app": "proxy"}
 	for name, spec := range map[string]apps.DaemonSetSpec{
-		"nothing":     {},
-		"no strategy": {Selector: &metav1.LabelSelector{MatchLabels: proxy}, Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: proxy}}},
-		"another's":   {Selector: &metav1.LabelSelector{MatchLabels: proxy}},
+		"nothing": {},
+		"no strategy": {
+			Selector: &metav1.LabelSelector{MatchLabels: proxy},
+			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: proxy}},
+		},
+		"another's": {Selector: &metav1.LabelSelector{MatchLabels: proxy}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ds := &apps.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "proxy", UID: "proxy-uid"}, Spec: spec}

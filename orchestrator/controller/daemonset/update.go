@@ -40,7 +40,8 @@ type onNode struct {
 	fresh, old *v1.Pod // of the template in force, and of another; nil if there is none
 }
 
-// outdated returns the nodes that may have a pod of the new template now, beside that of the old, and the old pods that may go now.
+// outdated returns the nodes that may have a pod of the new template now, beside that of the old, and the old pods that may go
+// now.
 func (p *pass) outdated(ctx context.Context) (want []*v1.Node, unwanted []*v1.Pod) {
 	var nodes []onNode
 	for _, node := range p.all {
@@ -64,7 +65,8 @@ func (p *pass) outdated(ctx context.Context) (want []*v1.Node, unwanted []*v1.Po
 	return p.surge(nodes, surge), nil
 }
 
-// replace returns the old pods to delete: those that serve nobody at once, and others while few enough nodes are without a pod that does.
+// replace returns the old pods to delete: those that serve nobody at once, and others while few enough nodes are without a pod
+// that does.
 func (p *pass) replace(nodes []onNode, unavailable int) (unwanted []*v1.Pod) {
 	var serving []*v1.Pod
 	for _, on := range nodes {
@@ -82,8 +84,8 @@ func (p *pass) replace(nodes []onNode, unavailable int) (unwanted []*v1.Pod) {
 	return append(unwanted, serving[:max(0, min(len(serving), unavailable))]...)
 }
 
-// surge returns the nodes to have a second pod: those whose old one serves nobody at once, and others while few enough have two. The old
-// one is superfluous when the new one serves.
+// surge returns the nodes to have a second pod: those whose old one serves nobody at once, and others while few enough have
+// two. The old one is superfluous when the new one serves.
 func (p *pass) surge(nodes []onNode, surge int) (want []*v1.Node) {
 	var serving []*v1.Node
 	for _, on := range nodes {

@@ -38,7 +38,8 @@ type Controller struct {
 
 // New returns the Deployment controller.
 func New(env *controller.Env) controller.Runner {
-	deployments, sets, pods := env.Informers.Apps().V1().Deployments(), env.Informers.Apps().V1().ReplicaSets(), env.Informers.Core().V1().Pods()
+	deployments, sets := env.Informers.Apps().V1().Deployments(), env.Informers.Apps().V1().ReplicaSets()
+	pods := env.Informers.Core().V1().Pods()
 	c := &Controller{
 		client: env.Client, clock: env.Clock, events: env.Recorder("deployment-controller"),
 		deployments: deployments.Lister(), sets: sets.Lister(), podsOf: controller.PodsByOwner(env),
@@ -70,7 +71,8 @@ func (c *Controller) podGone(pod *v1.Pod) {
 	if ref = metav1.GetControllerOf(set); ref == nil || ref.Kind != kind.Kind {
 		return
 	}
-	if d, err := c.deployments.Deployments(pod.Namespace).Get(ref.Name); err == nil && d.Spec.Strategy.Type == apps.RecreateDeploymentStrategyType {
+	d, err := c.deployments.Deployments(pod.Namespace).Get(ref.Name)
+	if err == nil && d.Spec.Strategy.Type == apps.RecreateDeploymentStrategyType {
 		c.Enqueue(d)
 	}
 }
@@ -97,7 +99,8 @@ func (c *Controller) sync(ctx context.Context, key string) error {
 		return fmt.Errorf("get deployment %s: %w", key, err)
 	}
 	if everything := (&metav1.LabelSelector{}); apiequality.Semantic.DeepEqual(d.Spec.Selector, everything) {
-		c.events.Event(d, v1.EventTypeWarning, "SelectingAll", "This deployment is selecting all pods. A non-empty selector is required.")
+		c.events.Event(d, v1.EventTypeWarning, "SelectingAll",
+			"This deployment is selecting all pods. A non-empty selector is required.")
 		return c.observe(ctx, d)
 	}
 	selector, err := controller.SelectorFor(d.Spec.Selector, d.Spec.Template.Labels)
@@ -131,7 +134,8 @@ func (c *Controller) claim(ctx context.Context, d *apps.Deployment, selector lab
 			return c.client.AppsV1().Deployments(d.Namespace).Get(ctx, d.Name, metav1.GetOptions{})
 		},
 		Patch: func(ctx context.Context, set *apps.ReplicaSet, patch []byte) error {
-			_, err := c.client.AppsV1().ReplicaSets(set.Namespace).Patch(ctx, set.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+			sets := c.client.AppsV1().ReplicaSets(set.Namespace)
+			_, err := sets.Patch(ctx, set.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 			return err
 		},
 	}

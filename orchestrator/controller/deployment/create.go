@@ -36,16 +36,18 @@ func (r *rollout) ensureCurrent(ctx context.Context) error {
 	}
 	r.current = made
 	if size(made) > 0 {
-		r.events.Eventf(r.d, v1.EventTypeNormal, "ScalingReplicaSet", "Scaled up replica set %s from 0 to %d", made.Name, size(made))
+		r.events.Eventf(r.d, v1.EventTypeNormal, "ScalingReplicaSet",
+			"Scaled up replica set %s from 0 to %d", made.Name, size(made))
 	}
 	if deadline(r.d) > 0 {
-		r.setProgressing(&r.d.Status, v1.ConditionTrue, "NewReplicaSetCreated", fmt.Sprintf("Created new replica set %q", made.Name))
+		r.setProgressing(&r.d.Status, v1.ConditionTrue, "NewReplicaSetCreated",
+			fmt.Sprintf("Created new replica set %q", made.Name))
 	}
 	return r.noteRevision(ctx)
 }
 
-// newSet is the ReplicaSet of the template. The hash is part of its name, of its selector and of its pods' labels: that keeps the pods
-// of different templates apart.
+// newSet is the ReplicaSet of the template. The hash is part of its name, of its selector and of its pods' labels: that keeps
+// the pods of different templates apart.
 func (r *rollout) newSet() *apps.ReplicaSet {
 	d := r.d
 	hash := controller.TemplateHash(&d.Spec.Template, d.Status.CollisionCount)
@@ -67,8 +69,8 @@ func (r *rollout) newSet() *apps.ReplicaSet {
 	return set
 }
 
-// nameTaken finds out whether the ReplicaSet is there already, unseen by the cache, or is that of another template with the same hash. In
-// the first case there is nothing to do until the cache shows it; in the second the next sync tries another name.
+// nameTaken finds out whether the ReplicaSet is there already, unseen by the cache, or is that of another template with the
+// same hash. In the first case there is nothing to do until the cache shows it; in the second the next sync tries another name.
 func (r *rollout) nameTaken(ctx context.Context, name string) error {
 	set, err := r.client.AppsV1().ReplicaSets(r.d.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {

@@ -120,8 +120,8 @@ func (r *rollout) reviseCurrent(ctx context.Context) error {
 	return r.noteRevision(ctx)
 }
 
-// noteRevision writes the current revision to the Deployment. It is no part of the status, so it is a request of its own, which fails if
-// the Deployment has changed since we saw it.
+// noteRevision writes the current revision to the Deployment. It is no part of the status, so it is a request of its own, which
+// fails if the Deployment has changed since we saw it.
 func (r *rollout) noteRevision(ctx context.Context) error {
 	rev := r.current.Annotations[revisionAnnotation]
 	if rev == "" || r.d.Annotations[revisionAnnotation] == rev {

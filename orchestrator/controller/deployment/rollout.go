@@ -136,8 +136,8 @@ func sizes(sets []*apps.ReplicaSet) (n int32) {
 	return n
 }
 
-// available is how many pods of ReplicaSets are available and will be. A status may be older than a size: pods above the size, which
-// the status still counts, are about to go.
+// available is how many pods of ReplicaSets are available and will be. A status may be older than a size: pods above the size,
+// which the status still counts, are about to go.
 func available(sets ...*apps.ReplicaSet) (n int32) {
 	for _, set := range sets {
 		n += min(set.Status.AvailableReplicas, size(set))

@@ -37,7 +37,8 @@ func deployment(replicas int32, image string) *apps.Deployment {
 				MaxSurge: ptr.To(intstr.FromString("25%")), MaxUnavailable: ptr.To(intstr.FromString("25%")),
 			}},
 			Template: v1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: web}, Spec: v1.PodSpec{Containers: []v1.Container{{Name: "c", Image: image}}},
+				ObjectMeta: metav1.ObjectMeta{Labels: web},
+				Spec:       v1.PodSpec{Containers: []v1.Container{{Name: "c", Image: image}}},
 			},
 		},
 	}
@@ -190,7 +191,10 @@ func TestABadTemplateStopsAndTimesOut(t *testing.T) {
 	w := start(t, deployment(4, "v1"))
 	w.done()
 	w.change(image("bad"))
-	w.Eventually(func() bool { s := w.deployment().Status; return s.UpdatedReplicas == 2 && s.Replicas == 5 }, "as far as surge and unavailability go")
+	w.Eventually(func() bool {
+		s := w.deployment().Status
+		return s.UpdatedReplicas == 2 && s.Replicas == 5
+	}, "as far as surge and unavailability go")
 	w.Eventually(func() bool { return w.has("Progressing=True ReplicaSetUpdated") }, "some progress")
 	require.True(t, w.has("Available=True MinimumReplicasAvailable"))
 	require.Len(t, w.Pods(controller.Ready), 3)

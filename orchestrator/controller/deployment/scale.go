@@ -88,8 +88,8 @@ func (r *rollout) saturated() bool {
 	return ok && desired == n && size(r.current) == n && r.current.Status.AvailableReplicas == n
 }
 
-// proportions sorts the ReplicaSets and returns their sizes in the Deployment's new size. What rounding leaves goes to the first, which
-// is the largest.
+// proportions sorts the ReplicaSets and returns their sizes in the Deployment's new size. What rounding leaves goes to the
+// first, which is the largest.
 func proportions(d *apps.Deployment, sets []*apps.ReplicaSet) []int32 {
 	total := int32(0)
 	if wanted(d) > 0 {
@@ -155,6 +155,7 @@ func (r *rollout) scale(ctx context.Context, set *apps.ReplicaSet, n int32) (cha
 	if n < was {
 		direction = "down"
 	}
-	r.events.Eventf(r.d, v1.EventTypeNormal, "ScalingReplicaSet", "Scaled %s replica set %s from %d to %d", direction, set.Name, was, n)
+	r.events.Eventf(r.d, v1.EventTypeNormal, "ScalingReplicaSet",
+		"Scaled %s replica set %s from %d to %d", direction, set.Name, was, n)
 	return true, nil
 }

@@ -29,7 +29,9 @@ func TestProportions(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d to %d of %v", c.from, c.to, c.sizes), func(t *testing.T) {
 			d := &apps.Deployment{Spec: apps.DeploymentSpec{Replicas: &c.to, Strategy: apps.DeploymentStrategy{
-				RollingUpdate: &apps.RollingUpdateDeployment{MaxSurge: ptr.To(intstr.FromInt32(c.surge)), MaxUnavailable: ptr.To(intstr.FromInt32(1))},
+				RollingUpdate: &apps.RollingUpdateDeployment{
+					MaxSurge: ptr.To(intstr.FromInt32(c.surge)), MaxUnavailable: ptr.To(intstr.FromInt32(1)),
+				},
 			}}}
 			var sets []*apps.ReplicaSet
 			for i, n := range c.sizes {

@@ -37,7 +37,8 @@ func (r *rollout) status() *apps.DeploymentStatus {
 	if _, unavailable := limits(r.d); s.AvailableReplicas >= wanted(r.d)-unavailable {
 		r.set(s, apps.DeploymentAvailable, v1.ConditionTrue, "MinimumReplicasAvailable", "Deployment has minimum availability.")
 	} else {
-		r.set(s, apps.DeploymentAvailable, v1.ConditionFalse, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+		r.set(s, apps.DeploymentAvailable, v1.ConditionFalse, "MinimumReplicasUnavailable",
+			"Deployment does not have minimum availability.")
 	}
 	if f := r.failure(); f != nil {
 		r.set(s, apps.DeploymentReplicaFailure, f.Status, f.Reason, f.Message)
@@ -122,7 +123,10 @@ func (r *rollout) writeStatus(ctx context.Context, s *apps.DeploymentStatus) err
 // againBeforeDeadline has the Deployment looked at when its time for progress is over, for no event will tell.
 func (r *rollout) againBeforeDeadline(s *apps.DeploymentStatus) error {
 	limit, c := deadline(r.d), condition(s, apps.DeploymentProgressing)
-	if limit == 0 || c == nil || complete(r.d, s) || c.Reason == "ProgressDeadlineExceeded" || c.Reason == "NewReplicaSetAvailable" {
+	if limit == 0 || c == nil || complete(r.d, s) {
+		return nil
+	}
+	if c.Reason == "ProgressDeadlineExceeded" || c.Reason == "NewReplicaSetAvailable" {
 		return nil
 	}
 	left := c.LastUpdateTime.Add(limit).Sub(r.clock.Now())
@@ -166,10 +170,13 @@ func (r *rollout) setProgressing(s *apps.DeploymentStatus, status v1.ConditionSt
 	r.set(s, apps.DeploymentProgressing, status, reason, message)
 }
 
-// set sets a condition. One with the same status and reason stays as it is; one with the same status keeps the time of its transition.
+// set sets a condition. One with the same status and reason stays as it is; one with the same status keeps the time of its
+// transition.
 func (r *rollout) set(s *apps.DeploymentStatus, typ apps.DeploymentConditionType, status v1.ConditionStatus, reason, message string) {
 	now := metav1.NewTime(r.clock.Now())
-	c := apps.DeploymentCondition{Type: typ, Status: status, Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now}
+	c := apps.DeploymentCondition{
+		Type: typ, Status: status, Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now,
+	}
 	if was := condition(s, typ); was != nil {
 		if was.Status == status && was.Reason == reason {
 			return

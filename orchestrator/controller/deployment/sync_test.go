@@ -36,7 +36,8 @@ func TestSparseDeployments(t *testing.T) {
 		"paused": {apps.DeploymentSpec{Selector: selector, Template: template, Paused: true}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster := controllertest.New(t, &apps.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web", UID: "uid"}, Spec: c.spec})
+			d := &apps.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web", UID: "uid"}, Spec: c.spec}
+			cluster := controllertest.New(t, d)
 			r, ok := New(cluster.Env).(*Controller)
 			require.True(t, ok)
 			cluster.Refresh()
@@ -61,6 +62,7 @@ func TestRecreateWaitsForPodsThatAreStillThere(t *testing.T) {
 	d.Spec.Strategy = apps.DeploymentStrategy{Type: apps.RecreateDeploymentStrategyType}
 	old := (&rollout{d: deployment(1, "v1")}).newSet()
 	old.UID, old.Spec.Replicas, old.Annotations = "old", ptr.To(int32(0)), map[string]string{revisionAnnotation: "1"}
+	setKind := apps.SchemeGroupVersion.WithKind("ReplicaSet")
 	for name, c := range map[string]struct {
 		change func(*v1.Pod)
 		waits  bool
@@ -72,7 +74,7 @@ func TestRecreateWaitsForPodsThatAreStillThere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{
-				Namespace: "ns", Name: "p", UID: "p", OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(old, apps.SchemeGroupVersion.WithKind("ReplicaSet"))},
+				Namespace: "ns", Name: "p", UID: "p", OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(old, setKind)},
 			}}
 			c.change(pod)
 			cluster := controllertest.New(t, d, old, pod)
@@ -90,7 +92,9 @@ func TestRecreateWaitsForPodsThatAreStillThere(t *testing.T) {
 
 func TestCleanUpSparesWhatMayHavePods(t *testing.T) {
 	set := func(name string, change func(*apps.ReplicaSet)) *apps.ReplicaSet {
-		s := &apps.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, Generation: 2, Annotations: map[string]string{revisionAnnotation: "1"}}}
+		s := &apps.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: name, Generation: 2, Annotations: map[string]string{revisionAnnotation: "1"},
+		}}
 		s.Spec.Replicas, s.Status.ObservedGeneration = ptr.To(int32(0)), 2
 		if change != nil {
 			change(s)
@@ -106,7 +110,9 @@ func TestCleanUpSparesWhatMayHavePods(t *testing.T) {
 		set("goes", func(s *apps.ReplicaSet) { s.DeletionTimestamp = &metav1.Time{Time: controllertest.Epoch} }),
 	}
 	c := controllertest.New(t)
-	for limit, want := range map[int32][]string{0: {"delete replicasets ns/empty", "delete replicasets ns/newest"}, 1: {"delete replicasets ns/empty"}, 2: nil, 9: nil} {
+	for limit, want := range map[int32][]string{
+		0: {"delete replicasets ns/empty", "delete replicasets ns/newest"}, 1: {"delete replicasets ns/empty"}, 2: nil, 9: nil,
+	} {
 		d := deployment(1, "v1")
 		d.Spec.RevisionHistoryLimit = &limit
 		r := &rollout{Controller: &Controller{client: c.Client}, d: d, old: old}

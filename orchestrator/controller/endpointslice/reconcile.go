@@ -94,7 +94,7 @@ func settle(shape *discovery.EndpointSlice, changes []*change, g *group) plan {
 	}
 	for _, c := range changes {
 		switch {
-		case false:
+		case len(c.is.Endpoints) == 0:
 			p.remove = append(p.remove, c.was)
 		case c.dirty():
 			p.update = append(p.update, c.is)

@@ -43,7 +43,8 @@ func (h *History) Of(ctx context.Context, owner controller.Owner, selector label
 	claim := controller.Claim[*apps.ControllerRevision]{
 		Owner: owner, Kind: h.Kind, Selector: selector, Alive: alive,
 		Patch: func(ctx context.Context, rev *apps.ControllerRevision, patch []byte) error {
-			_, err := h.Client.AppsV1().ControllerRevisions(rev.Namespace).Patch(ctx, rev.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+			revisions := h.Client.AppsV1().ControllerRevisions(rev.Namespace)
+			_, err := revisions.Patch(ctx, rev.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 			return err
 		},
 	}
@@ -52,13 +53,14 @@ func (h *History) Of(ctx context.Context, owner controller.Owner, selector label
 		return nil, err
 	}
 	slices.SortFunc(revisions, func(a, b *apps.ControllerRevision) int {
-		return cmp.Or(cmp.Compare(a.Revision, b.Revision), a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Revision, b.Revision),
+			a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
 	return revisions, nil
 }
 
-// Current returns the revision of a template and gives it the highest number. If there is none it makes one; collisions, which may be
-// nil, is the owner's count of names that were taken, and is returned as it is then.
+// Current returns the revision of a template and gives it the highest number. If there is none it makes one; collisions, which
+// may be nil, is the owner's count of names that were taken, and is returned as it is then.
 func (h *History) Current(ctx context.Context, owner controller.Owner, template *v1.PodTemplateSpec,
 	revisions []*apps.ControllerRevision, collisions *int32,
 ) (*apps.ControllerRevision, *int32, error) {
@@ -89,7 +91,8 @@ func (h *History) Current(ctx context.Context, owner controller.Owner, template 
 	return updated, collisions, nil
 }
 
-func (h *History) create(ctx context.Context, owner controller.Owner, template *v1.PodTemplateSpec, number int64, collisions *int32,
+func (h *History) create(ctx context.Context, owner controller.Owner, template *v1.PodTemplateSpec,
+	number int64, collisions *int32,
 ) (*apps.ControllerRevision, *int32, error) {
 	data, err := encode(template)
 	if err != nil {
@@ -125,7 +128,9 @@ func (h *History) create(ctx context.Context, owner controller.Owner, template *
 }
 
 // Cut deletes the oldest revisions that are not in use, of which no more than limit are kept; nil keeps all.
-func (h *History) Cut(ctx context.Context, revisions []*apps.ControllerRevision, inUse func(*apps.ControllerRevision) bool, limit *int32) error {
+func (h *History) Cut(ctx context.Context, revisions []*apps.ControllerRevision,
+	inUse func(*apps.ControllerRevision) bool, limit *int32,
+) error {
 	if limit == nil {
 		return nil
 	}

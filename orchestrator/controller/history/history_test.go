@@ -18,7 +18,9 @@ import (
 )
 
 func owner() *apps.DaemonSet {
-	return &apps.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "d", UID: "d-uid", Annotations: map[string]string{"why": "because"}}}
+	return &apps.DaemonSet{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ns", Name: "d", UID: "d-uid", Annotations: map[string]string{"why": "because"},
+	}}
 }
 
 func template(image string) *v1.PodTemplateSpec {
@@ -60,7 +62,8 @@ func TestATemplateThatReturnsIsTheNewestAgain(t *testing.T) {
 }
 
 func TestANameThatIsTaken(t *testing.T) {
-	taken := &apps.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "d-" + controller.TemplateHash(template("a"), nil)}}
+	name := "d-" + controller.TemplateHash(template("a"), nil)
+	taken := &apps.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}}
 	_, h := start(t, taken)
 	rev, collisions, err := h.Current(context.Background(), owner(), template("a"), nil, nil)
 	require.NoError(t, err)

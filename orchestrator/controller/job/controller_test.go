@@ -406,3 +406,34 @@ func TestIntervals(t *testing.T) {
 	}
 	require.Equal(t, "1-3", parseIntervals("1,3", 10).with(2).with(3).String())
 }
+
+// A pod that is too many loses the finalizer before it is deleted, so that its end is not taken for a failure.
+func TestTooMany(t *testing.T) {
+	s := newScript(t, func(j *batchv1.JobSpec) { j.Completions, j.Parallelism = ptr.To[int32](2), ptr.To[int32](2) })
+	s.sync()
+	j := s.job()
+	j.Spec.Parallelism = ptr.To[int32](1)
+	require.NoError(t, s.Fake.Tracker().Update(batchv1.SchemeGroupVersion.WithResource("jobs"), j, "ns"))
+	s.sync()
+	require.Len(t, s.pods(), 1)
+	left := s.pods()[0].Name
+	writes := s.Writes()
+	require.Len(t, writes, 3)
+	require.True(t, strings.HasPrefix(writes[0], "patch pods ns/") && !strings.HasSuffix(writes[0], left), writes)
+	require.Equal(t, strings.Replace(writes[0], "patch", "delete", 1), writes[1])
+	require.Equal(t, "update jobs/status j", strings.Replace(writes[2], "ns/", "", 1))
+}
+
+// Whether a pod that is being deleted counts and is replaced at once, or only when it has ended, is for the Job to say.
+func TestReplacement(t *testing.T) {
+	for policy, want := range map[batchv1.PodReplacementPolicy]int{batchv1.TerminatingOrFailed: 1, batchv1.Failed: 0} {
+		s := newScript(t, func(j *batchv1.JobSpec) { j.PodReplacementPolicy = &policy })
+		s.sync()
+		p := s.pods()[0]
+		p.DeletionTimestamp = ptr.To(metav1.NewTime(controllertest.Epoch.Add(-time.Hour)))
+		s.update(&p)
+		s.sync()
+		require.EqualValues(t, want, s.job().Status.Failed, policy)
+		require.Len(t, s.pods(), 1+want, policy)
+	}
+}

@@ -65,10 +65,6 @@ func (m *monitor) judge(ctx context.Context, node *v1.Node, b *heartbeat) (v1.Co
 	if _, err := m.client.CoreV1().Nodes().UpdateStatus(ctx, silent, updateOptions); err != nil {
 		return ready, fmt.Errorf("set the conditions of node %s to unknown: %w", node.Name, err)
 	}
-	// The heartbeat is not what we wrote, so it is not seen as changed by the next pass.
-	if _, c := nodeutil.GetNodeCondition(&silent.Status, v1.NodeReady); c != nil {
-		b.posted, b.status = true, c.LastHeartbeatTime.Time
-	}
 	if ready == v1.ConditionTrue {
 		m.recorder.Eventf(node, v1.EventTypeNormal, "NodeNotReady", "Node %s status is now: %s", node.Name, "NodeNotReady")
 	}

@@ -196,8 +196,8 @@ func (c *Controller) surplus(set *apps.ReplicaSet, active []*v1.Pod, n int) []*v
 	return active[:n]
 }
 
-// neighbours counts, by node, the active pods of all sets that belong to the same owner: of two pods of a Deployment on one node one
-// is missed less than the only pod on another.
+// neighbours counts, by node, the active pods of all sets that belong to the same owner: of two pods of a Deployment on one
+// node one is missed less than the only pod on another.
 func (c *Controller) neighbours(set *apps.ReplicaSet) map[string]int {
 	related := []*apps.ReplicaSet{set}
 	if owner := metav1.GetControllerOf(set); owner != nil {

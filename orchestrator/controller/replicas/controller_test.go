@@ -73,7 +73,8 @@ func TestALateCacheMakesNothingTwice(t *testing.T) {
 	require.Len(t, c.Pods(nil), 2)
 }
 
-// TestThePodBesideASiblingGoesFirst has a set of two pods, one of which shares its node with a pod of the same Deployment's other set.
+// TestThePodBesideASiblingGoesFirst has a set of two pods, one of which shares its node with a pod of the same Deployment's
+// other set.
 func TestThePodBesideASiblingGoesFirst(t *testing.T) {
 	web := map[string]string{"app": "web"}
 	deployment := metav1.NewControllerRef(&metav1.ObjectMeta{Name: "web", UID: "d"}, apps.SchemeGroupVersion.WithKind("Deployment"))
@@ -90,7 +91,8 @@ func TestThePodBesideASiblingGoesFirst(t *testing.T) {
 	pod := func(name, node string, owner *apps.ReplicaSet) *v1.Pod {
 		return &v1.Pod{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: "ns", Name: name, UID: types.UID(name), Labels: web, OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, kind)},
+				Namespace: "ns", Name: name, UID: types.UID(name), Labels: web,
+				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, kind)},
 			},
 			Spec: v1.PodSpec{NodeName: node}, Status: v1.PodStatus{Phase: v1.PodRunning},
 		}
@@ -98,7 +100,8 @@ func TestThePodBesideASiblingGoesFirst(t *testing.T) {
 	shrinks, sibling := set("shrinks", 1), set("sibling", 1)
 	for _, crowded := range []string{"a", "b"} {
 		c := controllertest.New(t, pod("on-a", "a", shrinks), pod("on-b", "b", shrinks), pod("of-sibling", crowded, sibling))
-		r := New(c.Env, "test", &one{set: shrinks, others: []*apps.ReplicaSet{sibling}, informer: c.Informers.Apps().V1().ReplicaSets().Informer()})
+		sets := &one{set: shrinks, others: []*apps.ReplicaSet{sibling}, informer: c.Informers.Apps().V1().ReplicaSets().Informer()}
+		r := New(c.Env, "test", sets)
 		c.Refresh()
 		require.NoError(t, r.sync(context.Background(), "ns/shrinks"))
 		require.Equal(t, []string{"delete pods ns/on-" + crowded}, c.Writes())

@@ -80,8 +80,8 @@ func restarts(p *v1.Pod) (most int32) {
 	return most
 }
 
-// youngest puts the younger first. Ages are compared by their order of magnitude only, lest the choice among pods of about the same
-// age always falls on one place; a time that is not known counts as the youngest.
+// youngest puts the younger first. Ages are compared by their order of magnitude only, lest the choice among pods of about the
+// same age always falls on one place; a time that is not known counts as the youngest.
 func youngest(a, b, now time.Time) int {
 	if a.IsZero() || b.IsZero() {
 		return first(a.IsZero(), b.IsZero())

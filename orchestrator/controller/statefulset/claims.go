@@ -34,7 +34,8 @@ func (p *pass) claimOf(template *v1.PersistentVolumeClaim, ordinal int) *v1.Pers
 	return claim
 }
 
-// ensureClaims makes the claims that a pod mounts. One that is about to go must be gone before the pod comes, or the pod would lose it.
+// ensureClaims makes the claims that a pod mounts. One that is about to go must be gone before the pod comes, or the pod would
+// lose it.
 func (p *pass) ensureClaims(ctx context.Context, pod *v1.Pod, ordinal int) error {
 	for i := range p.set.Spec.VolumeClaimTemplates {
 		claim := p.claimOf(&p.set.Spec.VolumeClaimTemplates[i], ordinal)
@@ -74,8 +75,8 @@ func retention(set *apps.StatefulSet) (scaled, deleted apps.PersistentVolumeClai
 	return apps.RetainPersistentVolumeClaimRetentionPolicyType, apps.RetainPersistentVolumeClaimRetentionPolicyType
 }
 
-// ownClaims makes a pod's claims go with whom they shall go: with the pod if it is one too many, with the set, or with nobody. The garbage
-// collector does the rest.
+// ownClaims makes a pod's claims go with whom they shall go: with the pod if it is one too many, with the set, or with nobody.
+// The garbage collector does the rest.
 func (p *pass) ownClaims(ctx context.Context, pod *v1.Pod, ordinal int, excess bool) error {
 	scaled, deleted := retention(p.set)
 	byPod := excess && scaled == apps.DeletePersistentVolumeClaimRetentionPolicyType

@@ -152,18 +152,20 @@ func (p *pass) create(ctx context.Context, ordinal int) error {
 	p.expected.ExpectCreations(p.key, 1)
 	_, err := p.client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	if err == nil {
-		p.events.Eventf(p.set, v1.EventTypeNormal, "SuccessfulCreate", "create Pod %s in StatefulSet %s successful", pod.Name, p.set.Name)
+		p.events.Eventf(p.set, v1.EventTypeNormal, "SuccessfulCreate",
+			"create Pod %s in StatefulSet %s successful", pod.Name, p.set.Name)
 		return nil
 	}
 	p.expected.Created(p.key) // no informer will show it
 	if !apierrors.IsAlreadyExists(err) && !apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause) {
-		p.events.Eventf(p.set, v1.EventTypeWarning, "FailedCreate", "create Pod %s in StatefulSet %s failed error: %s", pod.Name, p.set.Name, err)
+		p.events.Eventf(p.set, v1.EventTypeWarning, "FailedCreate",
+			"create Pod %s in StatefulSet %s failed error: %s", pod.Name, p.set.Name, err)
 	}
 	return fmt.Errorf("create pod %s: %w", pod.Name, err)
 }
 
-// dismiss deletes a pod that is one too many, and tells that there is nothing left to wait for. In order, a pod that is not healthy waits
-// for those before it: perhaps it needs them to become so.
+// dismiss deletes a pod that is one too many, and tells that there is nothing left to wait for. In order, a pod that is not
+// healthy waits for those before it: perhaps it needs them to become so.
 func (p *pass) dismiss(ctx context.Context, pod *v1.Pod) (done bool, err error) {
 	if pod.DeletionTimestamp != nil || (p.ordered() && !p.available(pod) && pod != p.firstUnhealthy()) {
 		return false, nil
@@ -173,16 +175,19 @@ func (p *pass) dismiss(ctx context.Context, pod *v1.Pod) (done bool, err error) 
 
 func (p *pass) delete(ctx context.Context, pod *v1.Pod) error {
 	p.expected.ExpectDeletion(p.key, pod.UID)
-	err := p.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
+	err := p.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name,
+		metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 	if err != nil {
 		p.expected.Deleted(p.key, pod.UID)
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
-		p.events.Eventf(p.set, v1.EventTypeWarning, "FailedDelete", "delete Pod %s in StatefulSet %s failed error: %s", pod.Name, p.set.Name, err)
+		p.events.Eventf(p.set, v1.EventTypeWarning, "FailedDelete",
+			"delete Pod %s in StatefulSet %s failed error: %s", pod.Name, p.set.Name, err)
 		return fmt.Errorf("delete pod %s: %w", pod.Name, err)
 	}
-	p.events.Eventf(p.set, v1.EventTypeNormal, "SuccessfulDelete", "delete Pod %s in StatefulSet %s successful", pod.Name, p.set.Name)
+	p.events.Eventf(p.set, v1.EventTypeNormal, "SuccessfulDelete",
+		"delete Pod %s in StatefulSet %s successful", pod.Name, p.set.Name)
 	return nil
 }
 

@@ -27,7 +27,8 @@ func set(replicas int32, image string) *apps.StatefulSet {
 			Replicas: ptr.To(replicas), ServiceName: "db-headless", Selector: &metav1.LabelSelector{MatchLabels: db},
 			PodManagementPolicy: apps.OrderedReadyPodManagement, RevisionHistoryLimit: ptr.To(int32(10)),
 			UpdateStrategy: apps.StatefulSetUpdateStrategy{
-				Type: apps.RollingUpdateStatefulSetStrategyType, RollingUpdate: &apps.RollingUpdateStatefulSetStrategy{Partition: ptr.To(int32(0))},
+				Type:          apps.RollingUpdateStatefulSetStrategyType,
+				RollingUpdate: &apps.RollingUpdateStatefulSetStrategy{Partition: ptr.To(int32(0))},
 			},
 			VolumeClaimTemplates: []v1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}},
 			Template: v1.PodTemplateSpec{
@@ -88,7 +89,9 @@ func (w *world) run() []string {
 // runs waits for these pods and for a status that has seen them.
 func (w *world) runs(pods ...string) {
 	w.t.Helper()
-	w.Eventually(func() bool { return slices.Equal(w.run(), pods) && int(w.set().Status.Replicas) == len(pods) }, strings.Join(pods, ", "))
+	w.Eventually(func() bool {
+		return slices.Equal(w.run(), pods) && int(w.set().Status.Replicas) == len(pods)
+	}, strings.Join(pods, ", "))
 }
 
 // done waits as kubectl rollout status does.
@@ -308,7 +311,9 @@ func TestAnOrphanOfTheNameIsAdoptedAndIdentified(t *testing.T) {
 }
 
 func TestOrdinalOf(t *testing.T) {
-	for name, want := range map[string]int{"db-0": 0, "db-12": 12, "db": -1, "db-": -1, "db-x": -1, "other-1": -1, "db-a-1": -1, "db-99999999999": -1} {
+	for name, want := range map[string]int{
+		"db-0": 0, "db-12": 12, "db": -1, "db-": -1, "db-x": -1, "other-1": -1, "db-a-1": -1, "db-99999999999": -1,
+	} {
 		require.Equal(t, want, ordinalOf(set(1, ""), &v1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}}), name)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// status counts the pods. When all that are wanted are of the template's revision and ready an update is complete: that revision is now
-// the one which the set has.
+// status counts the pods. When all that are wanted are of the template's revision and ready an update is complete: that
+// revision is now the one which the set has.
 func (p *pass) status() *apps.StatefulSetStatus {
 	s := &apps.StatefulSetStatus{
 		ObservedGeneration: p.set.Generation, CurrentRevision: p.current.Name, UpdateRevision: p.update.Name,

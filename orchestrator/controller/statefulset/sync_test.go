@@ -30,12 +30,16 @@ func TestALateCacheMakesNothingTwice(t *testing.T) {
 func TestSparseSets(t *testing.T) {
 	db := map[string]string{"app": "db"}
 	for name, spec := range map[string]apps.StatefulSetSpec{
-		"nothing":        {},
-		"no more needed": {Selector: &metav1.LabelSelector{MatchLabels: db}, Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: db}}},
-		"another's":      {Selector: &metav1.LabelSelector{MatchLabels: db}},
+		"nothing": {},
+		"no more needed": {
+			Selector: &metav1.LabelSelector{MatchLabels: db},
+			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: db}},
+		},
+		"another's": {Selector: &metav1.LabelSelector{MatchLabels: db}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := controllertest.New(t, &apps.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "db", UID: "db-uid"}, Spec: spec})
+			s := &apps.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "db", UID: "db-uid"}, Spec: spec}
+			c := controllertest.New(t, s)
 			r, ok := New(c.Env).(*Controller)
 			require.True(t, ok)
 			c.Refresh()

@@ -35,8 +35,8 @@ func maxUnavailable(rolling *apps.RollingUpdateStatefulSetStrategy, members int)
 	return max(1, n)
 }
 
-// replaceOutdated deletes pods of another revision than the template's, from the last to the partition, while few enough are unavailable. One
-// that is unavailable itself is no loss: else a bad revision could not be mended.
+// replaceOutdated deletes pods of another revision than the template's, from the last to the partition, while few enough are
+// unavailable. One that is unavailable itself is no loss: else a bad revision could not be mended.
 func (p *pass) replaceOutdated(ctx context.Context) error {
 	rolling := p.rolling()
 	if rolling == nil {

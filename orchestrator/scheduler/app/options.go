@@ -28,7 +28,8 @@ func NewOptions() *Options {
 func (o *Options) Flags() (all flag.NamedFlagSets) {
 	o.AddFlags(&all)
 	logsapi.AddFlags(o.Logs, all.FlagSet("logs"))
-	all.FlagSet("generic").StringVar(&o.configFile, "config", "", "Not supported: there is one profile, and there are flags for the rest.")
+	all.FlagSet("generic").StringVar(&o.configFile, "config", "",
+		"Not supported: there is one profile, and there are flags for the rest.")
 	return all
 }
 

@@ -11,9 +11,10 @@ import (
 )
 
 var (
-	isSkewed    = &Refusal{Reasons: []string{"node(s) didn't match pod topology spread constraints"}}
-	isNoDomain  = &Refusal{Reasons: []string{"node(s) didn't match pod topology spread constraints (missing required label)"}, Final: true}
-	honorPolicy = v1.NodeInclusionPolicyHonor
+	isSkewed   = &Refusal{Reasons: []string{"node(s) didn't match pod topology spread constraints"}}
+	isNoDomain = &Refusal{Final: true, Reasons: []string{
+		"node(s) didn't match pod topology spread constraints (missing required label)",
+	}}
 )
 
 // Spread is a topology spread constraint of a pod, compiled.
@@ -39,12 +40,12 @@ func Spreads(p *view.Pod, when v1.UnsatisfiableConstraintAction) (out []Spread) 
 		s := Spread{
 			Topology: c.TopologyKey, MaxSkew: int(c.MaxSkew), pod: p, minDomains: 1,
 			selector: view.WithLabelKeys(view.Selector(c.LabelSelector), p.Labels, c.MatchLabelKeys, nil),
-			taints:   c.NodeTaintsPolicy != nil && *c.NodeTaintsPolicy == honorPolicy,
+			taints:   c.NodeTaintsPolicy != nil && *c.NodeTaintsPolicy == v1.NodeInclusionPolicyHonor,
 		}
 		if c.MinDomains != nil {
 			s.minDomains = int(*c.MinDomains)
 		}
-		if c.NodeAffinityPolicy == nil || *c.NodeAffinityPolicy == honorPolicy {
+		if c.NodeAffinityPolicy == nil || *c.NodeAffinityPolicy == v1.NodeInclusionPolicyHonor {
 			s.affinity = requiredAffinity(p)
 		}
 		out = append(out, s)

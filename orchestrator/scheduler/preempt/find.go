@@ -96,7 +96,6 @@ func Find(q Question) *Plan {
 
 // on returns what would have to go from one node; nil if nothing helps.
 func (q *Question) on(checks *filter.Checks, n *view.Node) *Plan {
-	clone := n.Clone()
 	var lower []*view.Pod
 	for _, p := range n.Pods {
 		if p.Priority < q.Pod.Priority {
@@ -106,6 +105,7 @@ func (q *Question) on(checks *filter.Checks, n *view.Node) *Plan {
 	if len(lower) == 0 {
 		return nil
 	}
+	clone := n.Clone()
 	for _, p := range lower {
 		checks.Take(p, clone)
 	}

@@ -86,7 +86,7 @@ func (h *itemHeap) Swap(i, j int) {
 
 // Push implements heap.Interface.
 func (h *itemHeap) Push(x any) {
-	item := x.(*Item) //nolint:forcetypeassert // only items are pushed
+	item := x.(*Item) // only items are pushed
 	item.index = len(h.items)
 	h.items = append(h.items, item)
 }

@@ -128,7 +128,8 @@ func (r *Reservation) bound(node string) (bool, error) {
 		case err != nil:
 			return false, fmt.Errorf("claim %s: %w", c.claim.Name, err)
 		case bound(claim):
-		case c.volume == nil && claim.ResourceVersion != c.claim.ResourceVersion && claim.Annotations[volumehelpers.AnnSelectedNode] != node:
+		case c.volume == nil && claim.ResourceVersion != c.claim.ResourceVersion &&
+			claim.Annotations[volumehelpers.AnnSelectedNode] != node: // the provisioner took the name back
 			return false, fmt.Errorf("claim %s: no volume can be provisioned for node %s", claim.Name, node)
 		default:
 			return false, nil
