@@ -57,7 +57,7 @@ race: ## Runs the tests of the concurrent parts under the race detector.
 lint: ## Checks format, vet, and the rules of .golangci.yml (who may import whom among them).
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'lint: run gofmt on these'; exit 1; }
 	@go vet ./...
-	@.ci/golangci-lint run ./...
+	@.ci/golangci-lint . run ./...
 
 .PHONY: vuln
 vuln: ## Looks the module's dependencies up in the Go vulnerability database, which it must reach.
@@ -131,6 +131,14 @@ test-control-plane: control-plane ## Runs the control plane's tests, with a stoc
 	@.ci/kubectl $(BIN)/kubectl
 	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m ./...
 
+.PHONY: lint-control-plane
+lint-control-plane: ## Checks the control plane's code, as lint does the store's.
+	@.ci/golangci-lint orchestrator run ./...
+
+.PHONY: simulate
+simulate: control-plane ## Runs the control plane with three simulated nodes until Ctrl-C; its data is in simcluster/.
+	@exec $(BIN)/simcluster --data-dir simcluster
+
 .PHONY: clean
 clean: ## Removes what the other targets wrote, the cluster's data included.
-	@rm -rf $(BIN) dist $(DATA)
+	@rm -rf $(BIN) dist $(DATA) simcluster

@@ -147,6 +147,9 @@ func (b *builder) server() (*Server, error) {
 		return nil, err
 	}
 	b.accounts.install(main)
+	if err := custom.listGroups(main); err != nil {
+		return nil, err
+	}
 	if err := b.addHooks(main); err != nil {
 		return nil, err
 	}

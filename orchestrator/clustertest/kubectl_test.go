@@ -14,14 +14,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestKubectl runs the scripted sessions of a stock kubectl in testdata/kubectl, each in a namespace of its own.
+// TestKubectl runs the scripted sessions of a stock kubectl in testdata/kubectl, each in a namespace of its own. Those of streams run
+// twice: kubectl's streams go by WebSockets, and once more by SPDY.
 func TestKubectl(t *testing.T) {
 	path := kubectl(t)
 	c, _, _ := start(t, Options{}, "node1", "node2", "node3")
 	var session atomic.Int64
-	testscript.Run(t, testscript.Params{
+	sessions := testscript.Params{
 		Dir: filepath.Join("testdata", "kubectl"),
 		Setup: func(e *testscript.Env) error {
+			useStreams(e, "WebSockets")
 			namespace := fmt.Sprintf("session-%d", session.Add(1))
 			e.Setenv("NS", namespace)
 			e.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -36,7 +38,31 @@ func TestKubectl(t *testing.T) {
 			return os.WriteFile(kubeconfig, text, 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"eventually": eventually},
+	}
+	testscript.Run(t, sessions)
+	t.Run("spdy", func(t *testing.T) {
+		again := sessions
+		again.Dir, again.Files = "", []string{filepath.Join("testdata", "kubectl", "streams.txt")}
+		again.Setup = func(e *testscript.Env) error {
+			err := sessions.Setup(e)
+			useStreams(e, "SPDY")
+			return err
+		}
+		testscript.Run(t, again)
 	})
+}
+
+// useStreams chooses what kubectl's streams go by, and tells the script with which verb they then begin.
+func useStreams(e *testscript.Env, way string) {
+	webSockets, verb, other := "true", "GET", "POST"
+	if way == "SPDY" {
+		webSockets, verb, other = "false", other, verb
+	}
+	e.Setenv("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", webSockets)
+	e.Setenv("KUBECTL_PORT_FORWARD_WEBSOCKETS", webSockets)
+	e.Setenv("WAY", way)
+	e.Setenv("VERB", verb)
+	e.Setenv("OTHER", other)
 }
 
 // eventually runs a command until its output matches: eventually 'regexp' command arguments…; with seconds before the regexp, so long.

@@ -40,7 +40,7 @@ func kubectl(t testing.TB) string {
 	return path
 }
 
-// start runs a cluster for a test, with simulated nodes if there are names.
+// start runs a cluster for a test, with simulated nodes, whose kubelets serve, if there are names.
 func start(t testing.TB, o Options, nodes ...string) (*Cluster, *kubernetes.Clientset, *Nodes) {
 	t.Helper()
 	o.Bin, o.Dir = bin(t), t.TempDir()
@@ -64,9 +64,11 @@ func start(t testing.TB, o Options, nodes ...string) (*Cluster, *kubernetes.Clie
 	if len(nodes) == 0 {
 		return c, client, nil
 	}
-	simulated := NewNodes(client, NodeOptions{Names: nodes})
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
+	port, err := c.ServeKubelets(ctx)
+	require.NoError(t, err)
+	simulated := NewNodes(client, NodeOptions{Names: nodes, Serve: func(string) int32 { return port }})
 	require.NoError(t, simulated.Run(ctx))
 	return c, client, simulated
 }

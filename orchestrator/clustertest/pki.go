@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -68,6 +69,17 @@ func (a *authority) pair(name, user string, groups ...string) error {
 		return err
 	}
 	return writeKey(a.file(name+".key"), key)
+}
+
+// serverTLS is how a server with the certificate of a pair serves clients of the authority, and nobody else.
+func (a *authority) serverTLS(name string) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(a.file(name+".crt"), a.file(name+".key"))
+	if err != nil {
+		return nil, fmt.Errorf("clustertest: certificate: %w", err)
+	}
+	clients := x509.NewCertPool()
+	clients.AddCert(a.cert)
+	return &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}, nil
 }
 
 func writeKey(file string, key *ecdsa.PrivateKey) error {

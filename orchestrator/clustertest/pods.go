@@ -40,10 +40,9 @@ func newPods(n *Nodes, informer coreinformers.PodInformer) *pods {
 
 // look queues a pod that has something to do.
 func (p *pods) look(pod *v1.Pod) {
-	if pod.Spec.NodeName == "" || (pod.DeletionTimestamp == nil && pod.Status.Phase != v1.PodPending) {
-		return
+	if pod.Spec.NodeName != "" && (pod.DeletionTimestamp != nil || pod.Status.Phase == v1.PodPending || joined(pod)) {
+		p.loop.Enqueue(pod)
 	}
-	p.loop.Enqueue(pod)
 }
 
 // lookAgain queues all pods of a node.
@@ -72,14 +71,19 @@ func (p *pods) sync(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if pod.DeletionTimestamp != nil {
-		err = p.nodes.client.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{
+	switch pods := p.nodes.client.CoreV1().Pods(namespace); {
+	case pod.DeletionTimestamp != nil:
+		err = pods.Delete(ctx, name, metav1.DeleteOptions{
 			GracePeriodSeconds: new(int64(0)), Preconditions: metav1.NewUIDPreconditions(string(pod.UID)),
 		})
-	} else if pod.Status.Phase == v1.PodPending {
+	case pod.Status.Phase == v1.PodPending:
 		pod = pod.DeepCopy()
 		p.begin(pod)
-		_, err = p.nodes.client.CoreV1().Pods(namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		_, err = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	case joined(pod):
+		pod = pod.DeepCopy()
+		p.join(pod)
+		_, err = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 	}
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil // gone, or changed: the informer tells

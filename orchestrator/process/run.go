@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
@@ -54,8 +55,15 @@ func (o *Options) elected(ctx context.Context, config *rest.Config, watchdog *le
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}
-	electing, done := context.WithCancel(ctx)
-	defer done()
+	// The lease is given back when the work has ended, and not before: until then no other may begin.
+	electing, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	var leads atomic.Bool
+	defer context.AfterFunc(ctx, func() {
+		if !leads.Load() {
+			release()
+		}
+	})()
 	var failed error
 	finished := make(chan struct{})
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
@@ -63,9 +71,13 @@ func (o *Options) elected(ctx context.Context, config *rest.Config, watchdog *le
 		LeaseDuration: o.Election.LeaseDuration.Duration, RenewDeadline: o.Election.RenewDeadline.Duration, RetryPeriod: o.Election.RetryPeriod.Duration,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) {
+				defer release()
 				defer close(finished)
-				failed = work(leading, config)
-				done() // whoever has nothing more to do lets another
+				leads.Store(true)
+				working, stop := context.WithCancel(leading)
+				defer stop()
+				defer context.AfterFunc(ctx, stop)()
+				failed = work(working, config)
 			},
 			OnStoppedLeading: func() {},
 			OnNewLeader:      func(id string) { klog.FromContext(ctx).Info("Leader", "program", o.Name, "identity", id) },
@@ -74,14 +86,18 @@ func (o *Options) elected(ctx context.Context, config *rest.Config, watchdog *le
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}
+	watchdog.SetLeaderElection(elector)
 	elector.Run(electing)
-	if !elector.IsLeader() && ctx.Err() == nil && electing.Err() == nil {
-		return ErrLost
-	}
 	select {
 	case <-finished:
 		return failed
 	default:
-		return nil
 	}
+	if ctx.Err() == nil {
+		return ErrLost
+	}
+	if leads.Load() {
+		<-finished
+	}
+	return failed
 }

@@ -35,7 +35,7 @@ func (o *Options) serve(watchdog *leaderelection.HealthzAdaptor) (stop func(), e
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	go func() {
-		if err := server.ServeTLS(listener, "", ""); err != http.ErrServerClosed { //nolint:errorlint // this very value
+		if err := server.ServeTLS(listener, "", ""); err != http.ErrServerClosed {
 			klog.ErrorS(err, "Serving health and metrics ended", "program", o.Name)
 		}
 	}()

@@ -101,9 +101,13 @@ func newSample(t *testing.T, c *clustertest.Cluster, kubectl string) *sample {
 		context.Namespace = "tank"
 	}
 	require.NoError(t, clientcmd.WriteToFile(*config, s.kubeconfig))
-	s.process = c.Program("sample-apiserver", program, "--etcd-servers="+c.StoreURL, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[0]),
+	s.process = c.Program("sample-apiserver", program,
+		"--etcd-servers="+c.StoreURL, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[0]),
 		"--tls-cert-file="+c.File("apiserver.crt"), "--tls-private-key-file="+c.File("apiserver.key"), "--client-ca-file="+c.File("ca.crt"),
-		"--kubeconfig="+c.Kubeconfig, "--authentication-kubeconfig="+c.Kubeconfig, "--authorization-kubeconfig="+c.Kubeconfig)
+		"--kubeconfig="+c.Kubeconfig, "--authentication-kubeconfig="+c.Kubeconfig, "--authorization-kubeconfig="+c.Kubeconfig,
+		// What these ask the cluster for is of kinds that the control plane doesn't serve.
+		"--disable-admission-plugins=MutatingAdmissionPolicy,MutatingAdmissionWebhook,ValidatingAdmissionPolicy,ValidatingAdmissionWebhook",
+		"--enable-priority-and-fairness=false")
 	return s
 }
 

@@ -41,6 +41,7 @@ type chooser struct {
 	sums, scratch []int64
 }
 
+// newChooser returns one with all filters and scores.
 func newChooser(r *rand.Rand) chooser {
 	return chooser{filters: filter.All(), scores: score.All(), rand: r}
 }

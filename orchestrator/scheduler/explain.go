@@ -23,6 +23,7 @@ func (o *outcome) message() string {
 	return truncate(b.String())
 }
 
+// reasons is what is the same for all nodes, or what the nodes say.
 func (o *outcome) reasons() string {
 	if o.whole != nil {
 		return strings.Join(o.whole.Reasons, ", ")
@@ -51,6 +52,7 @@ func unavailable(nodes int, counts map[string]int) string {
 	return fmt.Sprintf("0/%d nodes are available: %s.", nodes, countsText(counts))
 }
 
+// truncate cuts a text to what an event holds, and not within a character.
 func truncate(s string) string {
 	const more = " ..."
 	if len(s) <= maxMessage {

@@ -70,6 +70,7 @@ func wakes[T any](s *Scheduler, what change.Set) (set func(_, _ *T), gone func(*
 	return func(_, _ *T) { s.queue.Wake(what) }, func(*T) { s.queue.Wake(what) }
 }
 
+// typed is an informer's object, or what was known last of a deleted one.
 func typed[T any](obj any) (*T, bool) {
 	if last, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		obj = last.Obj
@@ -81,6 +82,7 @@ func typed[T any](obj any) (*T, bool) {
 	return t, ok
 }
 
+// nodeSet takes over what a node says of itself. Heartbeats wake nobody.
 func (s *Scheduler) nodeSet(old, node *v1.Node) {
 	s.cluster.With(func(st *view.State) { st.SetNode(node) })
 	if old == nil {
@@ -90,11 +92,13 @@ func (s *Scheduler) nodeSet(old, node *v1.Node) {
 	s.queue.Wake(change.OfNode(old, node))
 }
 
+// nodeGone takes a node out; its pods stay until they are deleted too.
 func (s *Scheduler) nodeGone(node *v1.Node) {
 	s.cluster.With(func(st *view.State) { st.RemoveNode(node.Name) })
 	s.queue.Wake(change.NodeGone)
 }
 
+// namespaceSet wakes pods whose affinity speaks of namespaces by their labels.
 func (s *Scheduler) namespaceSet(old, ns *v1.Namespace) {
 	if old == nil || !maps.Equal(old.Labels, ns.Labels) {
 		s.queue.Wake(change.NamespaceLabels)
@@ -139,6 +143,7 @@ func (s *Scheduler) podWaits(pod *v1.Pod, isNew bool) {
 	s.queue.Set(pod)
 }
 
+// podGone drops a pod that was deleted or has ended: it holds nothing any more.
 func (s *Scheduler) podGone(pod *v1.Pod) {
 	var held bool
 	s.cluster.With(func(st *view.State) {

@@ -23,7 +23,8 @@ type breakableCodec struct {
 	broken atomic.Bool
 }
 
-func (c *breakableCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+func (c *breakableCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object,
+) (runtime.Object, *schema.GroupVersionKind, error) {
 	if c.broken.Load() {
 		return nil, nil, errBroken
 	}
@@ -78,6 +79,9 @@ func (s *subject) breakTransformer(broken bool) {
 	}
 	s.transformer.replace(prefix)
 }
+
+// breakCodec makes what is stored undecodable, or decodable again.
+func (s *subject) breakCodec(broken bool) { s.codec.broken.Store(broken) }
 
 // UpdatePrefixTransformer makes a subject an InterfaceWithPrefixTransformer.
 func (s *subject) UpdatePrefixTransformer(modify storagetesting.PrefixTransformerModifier) func() {

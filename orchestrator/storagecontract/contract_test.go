@@ -38,7 +38,8 @@ type contract struct {
 const progress = "--watch-progress-notify-interval=1s"
 
 // unreadableBelow is why functions that make what is stored unreadable are not run on the watch cache, here as upstream.
-const unreadableBelow = "the cache reads through the transformer that the function breaks: it answers from what it read before, or lists and watches anew without end"
+const unreadableBelow = "the cache reads through the transformer that the function breaks: " +
+	"it answers from what it read before, or lists and watches anew without end"
 
 // contracts are all of upstream's functions.
 var contracts = []contract{
@@ -57,21 +58,13 @@ var contracts = []contract{
 	{name: "PreconditionalDeleteWithSuggestion", run: plain(storagetesting.RunTestPreconditionalDeleteWithSuggestion)},
 	{name: "PreconditionalDeleteWithOnlySuggestionPass", run: plain(storagetesting.RunTestPreconditionalDeleteWithOnlySuggestionPass)},
 	{name: "DeleteWithConflictAndMissingExpectedTransformOrDecodeError/transform", on: features.AllowUnsafeMalformedObjectDeletion,
-		run: func(t *testing.T, s *subject) {
-			storagetesting.RunTestDeleteWithConflictAndMissingExpectedTransformOrDecodeError(t.Context(), t, s, s.breakTransformer)
-		}},
+		run: failing(storagetesting.RunTestDeleteWithConflictAndMissingExpectedTransformOrDecodeError, (*subject).breakTransformer)},
 	{name: "DeleteWithConflictAndMissingExpectedTransformOrDecodeError/decode", on: features.AllowUnsafeMalformedObjectDeletion,
-		run: func(t *testing.T, s *subject) {
-			storagetesting.RunTestDeleteWithConflictAndMissingExpectedTransformOrDecodeError(t.Context(), t, s, s.codec.broken.Store)
-		}},
+		run: failing(storagetesting.RunTestDeleteWithConflictAndMissingExpectedTransformOrDecodeError, (*subject).breakCodec)},
 	{name: "DeleteExpectedTransformOrDecodeError/transform", on: features.AllowUnsafeMalformedObjectDeletion,
-		run: func(t *testing.T, s *subject) {
-			storagetesting.RunTestDeleteExpectedTransformOrDecodeError(t.Context(), t, s, s.breakTransformer)
-		}},
+		run: failing(storagetesting.RunTestDeleteExpectedTransformOrDecodeError, (*subject).breakTransformer)},
 	{name: "DeleteExpectedTransformOrDecodeError/decode", on: features.AllowUnsafeMalformedObjectDeletion,
-		run: func(t *testing.T, s *subject) {
-			storagetesting.RunTestDeleteExpectedTransformOrDecodeError(t.Context(), t, s, s.codec.broken.Store)
-		}},
+		run: failing(storagetesting.RunTestDeleteExpectedTransformOrDecodeError, (*subject).breakCodec)},
 	{name: "DeleteWithSuggestionAndMissingExpectedTransformOrDecodeError", on: features.AllowUnsafeMalformedObjectDeletion,
 		run: func(t *testing.T, s *subject) {
 			storagetesting.RunTestDeleteWithSuggestionAndMissingExpectedTransformOrDecodeError(t.Context(), t, s)
@@ -86,11 +79,13 @@ var contracts = []contract{
 		storagetesting.RunTestGetListNonRecursive(t.Context(), t, s.increase, s)
 	}},
 	{name: "GetListRecursivePrefix", run: plain(storagetesting.RunTestGetListRecursivePrefix)},
-	{name: "GetListWithErrorAggregation", on: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow, run: func(t *testing.T, s *subject) {
+	{name: "GetListWithErrorAggregation", on: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow,
+		run: func(t *testing.T, s *subject) {
 		s.Interface = etcd3.NewStoreWithUnsafeCorruptObjectDeletion(s.Interface, pods)
 		storagetesting.RunTestGetListWithErrorAggregation(t.Context(), t, s, errCorrupt(t.Context()))
 	}},
-	{name: "GetListWithoutErrorAggregation", off: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow, run: func(t *testing.T, s *subject) {
+	{name: "GetListWithoutErrorAggregation", off: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow,
+		run: func(t *testing.T, s *subject) {
 		storagetesting.RunTestGetListWithoutErrorAggregation(t.Context(), t, s, errCorrupt(t.Context()))
 	}},
 	{name: "ListPaging", run: plain(storagetesting.RunTestListPaging)},
@@ -104,7 +99,8 @@ var contracts = []contract{
 	{name: "ListContinuationWithFilter", off: features.ListFromCacheSnapshot, run: func(t *testing.T, s *subject) {
 		storagetesting.RunTestListContinuationWithFilter(t.Context(), t, s, s.cost)
 	}},
-	{name: "ListInconsistentContinuation", notCached: "the function wants a page at version 0, which the cache answers whole", run: func(t *testing.T, s *subject) {
+	{name: "ListInconsistentContinuation", notCached: "the function wants a page at version 0, which the cache answers whole",
+		run: func(t *testing.T, s *subject) {
 		storagetesting.RunTestListInconsistentContinuation(t.Context(), t, s, s.compact)
 	}},
 	{name: "ListResourceVersionMatch", run: func(t *testing.T, s *subject) {
@@ -149,14 +145,16 @@ var contracts = []contract{
 	{name: "WatchErrorIsBlockingFurtherEvents", notCached: unreadableBelow, run: func(t *testing.T, s *subject) {
 		storagetesting.RunWatchErrorIsBlockingFurtherEvents(t.Context(), t, s)
 	}},
-	{name: "WatchWithUnsafeDelete", on: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow, run: func(t *testing.T, s *subject) {
+	{name: "WatchWithUnsafeDelete", on: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow,
+		run: func(t *testing.T, s *subject) {
 		storagetesting.RunTestWatchWithUnsafeDelete(t.Context(), t, s, errCorrupt(t.Context()))
 	}},
 	{name: "WatchContextCancel", run: plain(storagetesting.RunTestWatchContextCancel)},
 	{name: "WatcherTimeout", run: plain(storagetesting.RunTestWatcherTimeout)},
 	{name: "WatchDeleteEventObjectHaveLatestRV", run: plain(storagetesting.RunTestWatchDeleteEventObjectHaveLatestRV)},
 	{name: "WatchInitializationSignal", run: plain(storagetesting.RunTestWatchInitializationSignal)},
-	{name: "OptionalTestProgressNotify", flags: []string{progress}, notCached: "the cache keeps the store's progress to itself", run: func(t *testing.T, s *subject) {
+	{name: "OptionalTestProgressNotify", flags: []string{progress}, notCached: "the cache keeps the store's progress to itself",
+		run: func(t *testing.T, s *subject) {
 		storagetesting.RunOptionalTestProgressNotify(t.Context(), t, s, s.increase)
 	}},
 	{name: "WatchDispatchBookmarkEvents", flags: []string{progress}, run: func(t *testing.T, s *subject) {
@@ -168,13 +166,19 @@ var contracts = []contract{
 	{name: "WatchSemantics", alone: true, settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchSemantics)},
 	{name: "WatchSemantics/concurrent decoding", on: features.ConcurrentWatchObjectDecode, alone: true, settled: true, vary: features.EtcdRangeStream,
 		run: plain(storagetesting.RunWatchSemantics)},
-	{name: "WatchSemanticInitialEventsExtended", alone: true, settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchSemanticInitialEventsExtended)},
+	{name: "WatchSemanticInitialEventsExtended", alone: true, settled: true, vary: features.EtcdRangeStream,
+		run: plain(storagetesting.RunWatchSemanticInitialEventsExtended)},
 	{name: "WatchListMatchSingle", alone: true, settled: true, vary: features.EtcdRangeStream, run: plain(storagetesting.RunWatchListMatchSingle)},
 }
 
 // plain is how most functions are called.
 func plain(run func(context.Context, *testing.T, storage.Interface)) func(*testing.T, *subject) {
 	return func(t *testing.T, s *subject) { run(t.Context(), t, s) }
+}
+
+// failing is how those are called that make objects unreadable while they run.
+func failing(run func(context.Context, testing.TB, storage.Interface, func(bool)), how func(*subject, bool)) func(*testing.T, *subject) {
+	return func(t *testing.T, s *subject) { run(t.Context(), t, s, func(broken bool) { how(s, broken) }) }
 }
 
 // list also checks that the store is asked for streams where it should be, and that it knows them.
@@ -188,9 +192,10 @@ func list(t *testing.T, s *subject) {
 	require.True(t, etcdfeature.DefaultFeatureSupportChecker.Supports(storage.RangeStream))
 }
 
+// stats also sees to the sizes, which the cache asks for itself.
 func stats(t *testing.T, s *subject) {
 	sizes := utilfeature.DefaultFeatureGate.Enabled(features.SizeBasedListCostEstimate)
-	if sizes && !s.cached { // the cache sees to it itself
+	if sizes && !s.cached {
 		require.NoError(t, s.EnableResourceSizeEstimation(s.keys))
 	}
 	storagetesting.RunTestStats(t.Context(), t, s, s.codec, s.transformer, sizes)
@@ -199,19 +204,14 @@ func stats(t *testing.T, s *subject) {
 // TestStore runs the contract on etcd3's store, as upstream does.
 func TestStore(t *testing.T) {
 	for _, c := range contracts {
-		if c.notStore == "" {
-			c.each(t, c.vary, func(t *testing.T) { c.run(t, newSubject(t, "", c.flags...)) })
-		}
+		c.each(t, c.vary, c.notStore, func(t *testing.T) { c.run(t, newSubject(t, "", c.flags...)) })
 	}
 }
 
 // TestCacher runs it on the watch cache before that store.
 func TestCacher(t *testing.T) {
 	for _, c := range contracts {
-		if c.notCached != "" {
-			continue
-		}
-		c.each(t, c.varyCached, func(t *testing.T) {
+		c.each(t, c.varyCached, c.notCached, func(t *testing.T) {
 			s := newSubject(t, "/registry", c.flags...)
 			s.withCache(t, c.clusterScoped)
 			if c.settled {
@@ -222,14 +222,17 @@ func TestCacher(t *testing.T) {
 	}
 }
 
-// each is a test with the features as the contract wants them, without and with the one that varies.
-func (c contract) each(t *testing.T, vary featuregate.Feature, test func(t *testing.T)) {
+// each is a test with the features as the contract wants them, without and with the one that varies; or none, and why.
+func (c contract) each(t *testing.T, vary featuregate.Feature, not string, test func(t *testing.T)) {
 	set := func(t *testing.T, f featuregate.Feature, on bool) {
 		if f != "" {
 			featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, f, on)
 		}
 	}
 	t.Run(c.name, func(t *testing.T) {
+		if not != "" {
+			t.Skip(not)
+		}
 		set(t, c.on, true)
 		set(t, c.off, false)
 		if vary == "" {

@@ -72,7 +72,7 @@ func newSubject(t testing.TB, prefix string, flags ...string) *subject {
 // connect starts a store and returns a client of it.
 func connect(t testing.TB, flags ...string) *kubernetes.Client {
 	t.Helper()
-	store, url, err := clustertest.StartStore(t.TempDir(), program(t), append(flags, "--unsafe-no-fsync", "--log-level=warn")...)
+	store, url, err := clustertest.StartStore(t.TempDir(), program(t), append([]string{"--unsafe-no-fsync", "--log-level=warn"}, flags...)...)
 	if store != nil {
 		t.Cleanup(func() {
 			if err := store.Kill(); err != nil {

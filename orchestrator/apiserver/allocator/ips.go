@@ -131,6 +131,7 @@ func (a *IPs) offset(ip netip.Addr) (int, bool) {
 	return int(offset) - 1, true
 }
 
+// at is the address of an offset: the inverse of offset.
 func (a *IPs) at(offset int) netip.Addr {
 	bytes := a.prefix.Addr().AsSlice()
 	last := bytes[len(bytes)-4:]

@@ -30,6 +30,7 @@ func (t *table) repair(ctx context.Context, list func(context.Context) ([]int, e
 	return err
 }
 
+// repairOnce returns errChanged if a request was faster.
 func (t *table) repairOnce(ctx context.Context, list func(context.Context) ([]int, error)) error {
 	before, err := t.store.Get(ctx)
 	if err != nil {

@@ -6,10 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/storage"
-	"k8s.io/apiserver/pkg/storage/storagebackend"
-	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
 )
 
 // Where the objects are, below the apiserver's prefix. The names are upstream's.
@@ -37,15 +34,7 @@ type stored struct {
 // NewStore returns the object at a key of a storage.
 func NewStore(s storage.Interface, key string) Store { return &stored{s, key} }
 
-// Open returns the object at a key of a storage of its own, and what ends that storage.
-func Open(config *storagebackend.ConfigForResource, key string) (Store, factory.DestroyFunc, error) {
-	s, destroy, err := generic.NewRawStorage(config, func() runtime.Object { return &corev1.RangeAllocation{} }, nil, key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("allocator: %s: %w", key, err)
-	}
-	return NewStore(s, key), destroy, nil
-}
-
+// Get implements Store.
 func (s *stored) Get(ctx context.Context) (*corev1.RangeAllocation, error) {
 	r := &corev1.RangeAllocation{}
 	if err := s.storage.Get(ctx, s.key, storage.GetOptions{IgnoreNotFound: true}, r); err != nil {
@@ -54,6 +43,7 @@ func (s *stored) Get(ctx context.Context) (*corev1.RangeAllocation, error) {
 	return r, nil
 }
 
+// Update implements Store, by the storage's compare-and-swap.
 func (s *stored) Update(ctx context.Context, change func(*corev1.RangeAllocation) error) error {
 	const create = true
 	return s.storage.GuaranteedUpdate(ctx, s.key, &corev1.RangeAllocation{}, create, nil,
@@ -72,6 +62,7 @@ type dry struct {
 	changed *corev1.RangeAllocation
 }
 
+// Get implements Store.
 func (d *dry) Get(ctx context.Context) (*corev1.RangeAllocation, error) {
 	if d.changed == nil {
 		return d.Store.Get(ctx)
@@ -79,6 +70,7 @@ func (d *dry) Get(ctx context.Context) (*corev1.RangeAllocation, error) {
 	return d.changed, nil
 }
 
+// Update implements Store on a copy.
 func (d *dry) Update(ctx context.Context, change func(*corev1.RangeAllocation) error) error {
 	is, err := d.Get(ctx)
 	if err != nil {

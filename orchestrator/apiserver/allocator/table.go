@@ -17,6 +17,7 @@ var ErrFull = errors.New("range is full")
 // OutsideError tells what a range is made of to who has asked for something else.
 type OutsideError string
 
+// Error implements error.
 func (e OutsideError) Error() string { return string(e) }
 
 // Refused tells that an error is about what was asked for; otherwise the store failed.
@@ -66,6 +67,7 @@ func (t *table) update(ctx context.Context, change func(taken *big.Int) error) e
 	})
 }
 
+// allocate takes one offset.
 func (t *table) allocate(ctx context.Context, offset int) error {
 	return t.update(ctx, func(taken *big.Int) error {
 		if taken.Bit(offset) == 1 {
@@ -76,6 +78,7 @@ func (t *table) allocate(ctx context.Context, offset int) error {
 	})
 }
 
+// release frees an offset, which may be free.
 func (t *table) release(ctx context.Context, offset int) error {
 	return t.update(ctx, func(taken *big.Int) error {
 		taken.SetBit(taken, offset, 0)
@@ -83,6 +86,7 @@ func (t *table) release(ctx context.Context, offset int) error {
 	})
 }
 
+// allocateNext takes any offset, a low one last.
 func (t *table) allocateNext(ctx context.Context) (offset int, err error) {
 	err = t.update(ctx, func(taken *big.Int) error {
 		var found bool

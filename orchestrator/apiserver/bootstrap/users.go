@@ -8,7 +8,7 @@ import (
 // aggregateTo is the label that puts the rules of a role into admin, edit or view.
 func aggregateTo(role string) string { return "rbac.authorization.k8s.io/aggregate-to-" + role }
 
-// aggregated returns a role that has the rules of all that are labelled for it.
+// aggregated returns a role that has the rules of all that are labeled for it.
 func aggregated(name string) *rbacv1.ClusterRole {
 	role := clusterRole(name)
 	role.AggregationRule = &rbacv1.AggregationRule{

@@ -33,7 +33,7 @@ func TestNobodyGrantsWhatHeHasNot(t *testing.T) {
 		r.AggregationRule = &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{"a": "b"}}}}
 		return r
 	}
-	labelled := func(r *rbacv1.Role) *rbacv1.Role { r.Labels = map[string]string{"x": "y"}; return r }
+	labeled := func(r *rbacv1.Role) *rbacv1.Role { r.Labels = map[string]string{"x": "y"}; return r }
 	finalized := func(r *rbacv1.Role) *rbacv1.Role { r.Finalizers = []string{"f"}; return r }
 	const missing = "is attempting to grant RBAC permissions not currently held:\n"
 	tests := []struct {
@@ -50,7 +50,7 @@ func TestNobodyGrantsWhatHeHasNot(t *testing.T) {
 				`{APIGroups:[""], Resources:["secrets"], ResourceNames:["s"], Verbs:["get" "delete"]}` + "\n" +
 				`{NonResourceURLs:["/x"], Verbs:["get"]}`},
 		{"a star", person("alice"), role("ns", "r", rule(list("*"), list(""), list("pods"))), nil, `Verbs:["*"]`},
-		{"an update of labels of a role that holds more", person("alice"), labelled(role("ns", "r", secrets)), role("ns", "r", secrets), missing},
+		{"an update of labels of a role that holds more", person("alice"), labeled(role("ns", "r", secrets)), role("ns", "r", secrets), missing},
 		{"an update of finalizers of a role that holds more", person("alice"), finalized(role("ns", "r", secrets)), role("ns", "r", secrets), ""},
 		{"all", person("root"), clusterRole("r", secrets, urls(list("*"), "*")), nil, ""},
 		{"escalate", person("eve"), clusterRole("r", secrets), nil, ""},

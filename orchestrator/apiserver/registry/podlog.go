@@ -11,8 +11,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericrest "k8s.io/apiserver/pkg/registry/generic/rest"
 	"k8s.io/apiserver/pkg/registry/rest"
 )
@@ -51,8 +53,8 @@ func (l *Log) Get(ctx context.Context, name string, options runtime.Object) (run
 	if !ok {
 		return nil, fmt.Errorf("invalid options object: %#v", options)
 	}
-	if o.SinceSeconds != nil && o.SinceTime != nil {
-		return nil, apierrors.NewBadRequest("at most one of sinceTime or sinceSeconds may be specified")
+	if errs := checkLogOptions(o); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("PodLogOptions").GroupKind(), name, errs)
 	}
 	obj, err := l.pods.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil {
@@ -63,11 +65,11 @@ func (l *Log) Get(ctx context.Context, name string, options runtime.Object) (run
 	if err != nil {
 		return nil, err
 	}
-	at := &url.URL{}
 	if pod.Spec.NodeName == "" {
 		return &genericrest.LocationStreamer{}, nil // nothing was written yet
 	}
-	if at, err = l.kubelets.ofPod(ctx, pod); err != nil {
+	at, err := l.kubelets.ofPod(ctx, pod)
+	if err != nil {
 		return nil, err
 	}
 	at.Path = path.Join("/containerLogs", pod.Namespace, pod.Name, container)
@@ -81,6 +83,26 @@ func (l *Log) Get(ctx context.Context, name string, options runtime.Object) (run
 		ResponseChecker: genericrest.NewGenericHttpResponseChecker(corev1.Resource("pods/log"), name),
 		RedirectChecker: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
+}
+
+// checkLogOptions says what is wrong with what is asked for.
+func checkLogOptions(o *corev1.PodLogOptions) (errs field.ErrorList) {
+	if o.TailLines != nil && *o.TailLines < 0 {
+		errs = append(errs, field.Invalid(field.NewPath("tailLines"), *o.TailLines, apivalidation.IsNegativeErrorMsg))
+	}
+	if o.LimitBytes != nil && *o.LimitBytes < 1 {
+		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *o.LimitBytes, "must be greater than 0"))
+	}
+	switch {
+	case o.SinceSeconds != nil && o.SinceTime != nil:
+		errs = append(errs, field.Forbidden(field.NewPath(""), "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+	case o.SinceSeconds != nil && *o.SinceSeconds < 1:
+		errs = append(errs, field.Invalid(field.NewPath("sinceSeconds"), *o.SinceSeconds, "must be greater than 0"))
+	}
+	if o.Stream != nil { // to choose one is an alpha feature of kubelets
+		errs = append(errs, field.Forbidden(field.NewPath("stream"), "may not be specified"))
+	}
+	return errs
 }
 
 // logQuery is what the kubelet is asked for.
@@ -104,9 +126,6 @@ func logQuery(o *corev1.PodLogOptions) url.Values {
 	number("limitBytes", o.LimitBytes)
 	if o.SinceTime != nil {
 		query.Set("sinceTime", o.SinceTime.Format(time.RFC3339))
-	}
-	if o.Stream != nil {
-		query.Set("stream", *o.Stream)
 	}
 	return query
 }

@@ -6,5 +6,6 @@
 // back when it succeeds.
 //
 // Nothing is given to a Service whose addresses make no sense, and the type that a Service has is believed: validation comes later.
-// A request that dies in between leaves something taken; Repair finds it.
+// A request that dies in between leaves something taken; Repair finds it. The storage says that an update has succeeded just before
+// it stores the object, as upstream's does: should that fail, what the update gave up is free until Repair takes it again.
 package services

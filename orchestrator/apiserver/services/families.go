@@ -131,6 +131,7 @@ func reduce(svc, was *corev1.Service) (errs field.ErrorList) {
 	return errs
 }
 
+// singleMeansOne refuses two of anything under a policy of one.
 func singleMeansOne(svc *corev1.Service) (errs field.ErrorList) {
 	spec, path := &svc.Spec, specPath("ipFamilyPolicy")
 	if *spec.IPFamilyPolicy != corev1.IPFamilyPolicySingleStack {

@@ -27,6 +27,7 @@ type operation struct {
 // giveBack releases one thing.
 type giveBack func(ctx context.Context) error
 
+// begin has an operation that takes nothing really if it is a dry run.
 func (s *Services) begin(dryRun bool) *operation {
 	if !dryRun {
 		return &operation{ips: s.ips, ports: s.ports}
@@ -97,6 +98,7 @@ func (o *operation) takeAddresses(ctx context.Context, svc, was *corev1.Service)
 	return nil
 }
 
+// takeAddress takes the address that was asked for.
 func (o *operation) takeAddress(ctx context.Context, a *allocator.IPs, svc *corev1.Service, text string) error {
 	ip := parse(text)
 	if err := a.Allocate(ctx, ip); err != nil {
@@ -189,6 +191,7 @@ func (o *operation) takeHealthCheck(ctx context.Context, svc, was *corev1.Servic
 	return nil
 }
 
+// takePort takes the port that was asked for.
 func (o *operation) takePort(ctx context.Context, port int32) error {
 	if err := o.ports.Allocate(ctx, int(port)); err != nil {
 		return err
@@ -197,6 +200,7 @@ func (o *operation) takePort(ctx context.Context, port int32) error {
 	return nil
 }
 
+// takeAnyPort takes whichever there is.
 func (o *operation) takeAnyPort(ctx context.Context) (int32, error) {
 	port, err := o.ports.AllocateNext(ctx)
 	if err != nil {

@@ -23,7 +23,6 @@ type script struct {
 }
 
 var (
-	cronJobs = batchv1.SchemeGroupVersion.WithResource("cronjobs")
 	jobs     = batchv1.SchemeGroupVersion.WithResource("jobs")
 )
 

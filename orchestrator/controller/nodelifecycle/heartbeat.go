@@ -11,9 +11,6 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// updateOptions are those of every write here.
-var updateOptions = metav1.UpdateOptions{}
-
 // heartbeat is the last sign of life of a node.
 type heartbeat struct {
 	name       string
@@ -62,7 +59,7 @@ func (m *monitor) judge(ctx context.Context, node *v1.Node, b *heartbeat) (v1.Co
 	if !silence(silent, m.clock) {
 		return ready, nil
 	}
-	if _, err := m.client.CoreV1().Nodes().UpdateStatus(ctx, silent, updateOptions); err != nil {
+	if _, err := m.client.CoreV1().Nodes().UpdateStatus(ctx, silent, metav1.UpdateOptions{}); err != nil {
 		return ready, fmt.Errorf("set the conditions of node %s to unknown: %w", node.Name, err)
 	}
 	if ready == v1.ConditionTrue {

@@ -9,6 +9,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -130,7 +131,7 @@ func (m *monitor) markPod(ctx context.Context, pod *v1.Pod) error {
 	marked := pod.DeepCopy()
 	c := controller.Condition(marked, v1.PodReady)
 	c.Status, c.LastTransitionTime = v1.ConditionFalse, now(m.clock)
-	_, err := m.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, marked, updateOptions)
+	_, err := m.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, marked, metav1.UpdateOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

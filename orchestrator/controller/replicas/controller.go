@@ -192,13 +192,13 @@ func (c *Controller) surplus(set *apps.ReplicaSet, active []*v1.Pod, n int) []*v
 	if n == len(active) {
 		return active
 	}
-	rank(active, c.neighbours(set), c.env.Clock.Now())
+	rank(active, c.neighbors(set), c.env.Clock.Now())
 	return active[:n]
 }
 
-// neighbours counts, by node, the active pods of all sets that belong to the same owner: of two pods of a Deployment on one
+// neighbors counts, by node, the active pods of all sets that belong to the same owner: of two pods of a Deployment on one
 // node one is missed less than the only pod on another.
-func (c *Controller) neighbours(set *apps.ReplicaSet) map[string]int {
+func (c *Controller) neighbors(set *apps.ReplicaSet) map[string]int {
 	related := []*apps.ReplicaSet{set}
 	if owner := metav1.GetControllerOf(set); owner != nil {
 		sets, err := c.sets.List(set.Namespace)

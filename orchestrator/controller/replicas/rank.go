@@ -12,8 +12,8 @@ import (
 )
 
 // rank sorts pods so that those to be deleted first come first. Each criterion decides only between pods that are equal by all
-// before it. neighbours is the number of related pods by node.
-func rank(pods []*v1.Pod, neighbours map[string]int, now time.Time) {
+// before it. neighbors is the number of related pods by node.
+func rank(pods []*v1.Pod, neighbors map[string]int, now time.Time) {
 	slices.SortStableFunc(pods, func(a, b *v1.Pod) int {
 		aReady, bReady := controller.Ready(a), controller.Ready(b)
 		if c := cmp.Or(
@@ -21,7 +21,7 @@ func rank(pods []*v1.Pod, neighbours map[string]int, now time.Time) {
 			cmp.Compare(phaseRank(a), phaseRank(b)),
 			first(!aReady, !bReady),
 			cmp.Compare(deletionCost(a), deletionCost(b)),
-			cmp.Compare(neighbours[b.Spec.NodeName], neighbours[a.Spec.NodeName]),
+			cmp.Compare(neighbors[b.Spec.NodeName], neighbors[a.Spec.NodeName]),
 		); c != 0 {
 			return c
 		}

@@ -26,7 +26,7 @@ func TestRankPutsThoseThatAreMissedLeastFirst(t *testing.T) {
 		}
 		return p
 	}
-	neighbours := map[string]int{"alone": 1, "crowded": 3}
+	neighbors := map[string]int{"alone": 1, "crowded": 3}
 	for name, less := range map[string]func(*v1.Pod){
 		"unbound":               func(p *v1.Pod) { p.Spec.NodeName = "" },
 		"pending":               func(p *v1.Pod) { p.Status.Phase = v1.PodPending },
@@ -41,7 +41,7 @@ func TestRankPutsThoseThatAreMissedLeastFirst(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			missed, victim := running(nil), running(less)
 			pods := []*v1.Pod{missed, victim}
-			rank(pods, neighbours, now)
+			rank(pods, neighbors, now)
 			require.Same(t, victim, pods[0])
 		})
 	}
@@ -49,7 +49,7 @@ func TestRankPutsThoseThatAreMissedLeastFirst(t *testing.T) {
 		cheap := running(func(p *v1.Pod) { p.Annotations = map[string]string{v1.PodDeletionCost: "-100"} })
 		unready := running(func(p *v1.Pod) { p.Status.Conditions = nil })
 		pods := []*v1.Pod{cheap, unready}
-		rank(pods, neighbours, now)
+		rank(pods, neighbors, now)
 		require.Same(t, unready, pods[0])
 	})
 	t.Run("a cost that is no number is none", func(t *testing.T) {

@@ -45,6 +45,7 @@ func (cs *Checks) Refuses(n *view.Node) (*Filter, *Refusal) {
 	return cs.ask(n)
 }
 
+// ask returns the first refusal, and whose it is.
 func (cs *Checks) ask(n *view.Node) (*Filter, *Refusal) {
 	for i, check := range cs.checks {
 		if refusal := check.Refuses(n); refusal != nil {

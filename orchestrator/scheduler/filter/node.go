@@ -55,6 +55,7 @@ func taints(_ *Context, p *view.Pod) (Check, *Refusal) {
 	}), nil
 }
 
+// untoleratedTaint tells that a taint keeps the pod off. A mere preference does not.
 func untoleratedTaint(p *view.Pod, node *v1.Node) bool {
 	for i := range node.Spec.Taints {
 		t := &node.Spec.Taints[i]

@@ -29,6 +29,7 @@ type podAffinityCheck struct {
 	averse map[Domain]int // pods that refuse this one
 }
 
+// podAffinity has no question for a pod that says nothing, as long as no other pod refuses any.
 func podAffinity(c *Context, p *view.Pod) (Check, *Refusal) {
 	if len(p.Near)+len(p.Far) == 0 && !c.State.Averse() {
 		return nil, nil
@@ -54,8 +55,10 @@ type relation struct {
 	far, averse []*view.Term
 }
 
+// none tells that the other pod is not to be counted.
 func (r *relation) none() bool { return !r.near && len(r.far)+len(r.averse) == 0 }
 
+// relationTo works out what need not be asked again for each pod that is like o.
 func (a *podAffinityCheck) relationTo(o *view.Pod) relation {
 	return relation{
 		near: len(a.pod.Near) > 0 && a.matchesAll(o),
@@ -79,6 +82,7 @@ func (a *podAffinityCheck) Move(o *view.Pod, n *view.Node, by int) {
 	a.count(&r, n, by)
 }
 
+// count adds so many pods of a relation on a node.
 func (a *podAffinityCheck) count(r *relation, n *view.Node, pods int) {
 	add := func(in map[Domain]int, t *view.Term) {
 		if d, ok := DomainOf(n, t.Topology); ok {
@@ -100,6 +104,7 @@ func (a *podAffinityCheck) count(r *relation, n *view.Node, pods int) {
 	}
 }
 
+// matchesAll tells that a pod is what every one of the terms wants near.
 func (a *podAffinityCheck) matchesAll(o *view.Pod) bool {
 	for i := range a.pod.Near {
 		if !a.pod.Near[i].Matches(o.Pod, a.c.NamespaceLabels) {

@@ -58,6 +58,7 @@ type shortage struct {
 	final   bool
 }
 
+// check notes a resource of which too little is left. Nothing was asked if wanted is 0, even where more is taken than there is.
 func (s *shortage) check(name v1.ResourceName, wanted, taken, all int64) {
 	if wanted > 0 && wanted > all-taken {
 		s.reasons = append(s.reasons, "Insufficient "+string(name))
@@ -65,6 +66,7 @@ func (s *shortage) check(name v1.ResourceName, wanted, taken, all int64) {
 	}
 }
 
+// refusal is nil if nothing is short.
 func (s *shortage) refusal() *Refusal {
 	if len(s.reasons) == 0 {
 		return nil

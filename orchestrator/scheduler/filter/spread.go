@@ -91,6 +91,7 @@ type domains struct {
 	stale bool
 }
 
+// spread counts the domains of the hard constraints; without any it has no question.
 func spread(c *Context, p *view.Pod) (Check, *Refusal) {
 	s := &spreadCheck{spreads: Spreads(p, v1.DoNotSchedule)}
 	if len(s.spreads) == 0 {

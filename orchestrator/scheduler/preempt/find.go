@@ -61,6 +61,7 @@ func NotEligible(s *view.State, p *view.Pod) string {
 	return ""
 }
 
+// isVictim tells that a pod goes because of preemption. Who goes for another reason is not waited for.
 func isVictim(p *v1.Pod) bool {
 	for i := range p.Status.Conditions {
 		c := &p.Status.Conditions[i]

@@ -55,6 +55,7 @@ type harm struct {
 	earliest   time.Time // start of the longest running victim of the highest priority: later is better
 }
 
+// harmOf adds a plan up.
 func (q *Question) harmOf(p *Plan) harm {
 	h := harm{violations: p.violations, victims: len(p.Victims), highest: math.MinInt64}
 	for _, v := range p.Victims {
@@ -68,6 +69,7 @@ func (q *Question) harmOf(p *Plan) harm {
 	return h
 }
 
+// compare is negative if h is less.
 func (h harm) compare(o harm) int {
 	return cmp.Or(
 		cmp.Compare(h.violations, o.violations),
@@ -86,6 +88,7 @@ func (q *Question) leastHarm(plans []*Plan) *Plan {
 	return slices.MinFunc(plans, func(a, b *Plan) int { return q.harmOf(a).compare(q.harmOf(b)) })
 }
 
+// cmpName makes an order of equals that is the same each time.
 func cmpName(a, b *view.Pod) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }

@@ -77,6 +77,7 @@ type itemHeap struct {
 	less  func(a, b *Item) bool
 }
 
+// Len, Less and Swap implement heap.Interface.
 func (h *itemHeap) Len() int           { return len(h.items) }
 func (h *itemHeap) Less(i, j int) bool { return h.less(h.items[i], h.items[j]) }
 func (h *itemHeap) Swap(i, j int) {

@@ -170,6 +170,7 @@ func (q *Queue) Gate(item *Item) {
 // Retry puts back a pod that failed for a reason that may pass by itself.
 func (q *Queue) Retry(item *Item) { q.putBack(item, 0, true) }
 
+// putBack ends an attempt that gave the pod no node.
 func (q *Queue) putBack(item *Item, helps change.Set, retry bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

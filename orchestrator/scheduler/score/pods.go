@@ -47,6 +47,7 @@ func spread(c *filter.Context, p *view.Pod, nodes []*view.Node, out []int64) boo
 	return true
 }
 
+// has tells that a domain is to be counted at all.
 func has(count map[string]int, domain string) bool {
 	_, ok := count[domain]
 	return ok

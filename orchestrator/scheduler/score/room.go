@@ -46,6 +46,7 @@ func balanced(_ *filter.Context, p *view.Pod, nodes []*view.Node, out []int64) b
 	return true
 }
 
+// share is how much of a resource would be used; false if there is none.
 func share(wanted, all int64) (float64, bool) {
 	if all <= 0 {
 		return 0, false

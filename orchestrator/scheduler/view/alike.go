@@ -52,6 +52,7 @@ func (s *State) join(p *Pod, n *Node) {
 	a.On[n]++
 }
 
+// leave takes a pod from those like it; the last one takes the entry along.
 func (s *State) leave(p *Pod, n *Node) {
 	a := s.alike[p.likeness]
 	if a.On[n]--; a.On[n] == 0 {

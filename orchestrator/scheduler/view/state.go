@@ -38,6 +38,7 @@ type State struct {
 	affine int // how many placed pods say something of others
 }
 
+// placement is where a pod is, and whether the apiserver is known to say so too.
 type placement struct {
 	pod     *Pod
 	node    *Node
@@ -96,6 +97,7 @@ func (s *State) RemoveNode(name string) {
 	s.dropIfEmpty(n)
 }
 
+// countImages adds what images a node has, or takes it off again.
 func (s *State) countImages(n *Node, by int) {
 	for name := range n.Images {
 		if s.images[name] += by; s.images[name] <= 0 {
@@ -112,6 +114,7 @@ func (s *State) SetPod(pod *v1.Pod) {
 // Assume puts a pod on a node before the apiserver knows of it.
 func (s *State) Assume(p *Pod, node string) { s.place(p, node, true) }
 
+// place puts a pod on a node, and off the one where it was.
 func (s *State) place(p *Pod, node string, assumed bool) {
 	s.RemovePod(p.Key())
 	n := s.node(node)
@@ -121,6 +124,7 @@ func (s *State) place(p *Pod, node string, assumed bool) {
 	s.placed[p.Key()] = &placement{pod: p, node: n, assumed: assumed}
 }
 
+// count keeps Averse and Affine.
 func (s *State) count(p *Pod, by int) {
 	if len(p.Far) > 0 {
 		s.averse += by
@@ -193,6 +197,7 @@ func (s *State) Nominated(node string) []*Pod { return s.nominated[node] }
 // NominatedTo is the node that a pod has a note for; "" if none.
 func (s *State) NominatedTo(uid types.UID) string { return s.nominee[uid] }
 
+// node returns a node by name, which need not have said anything yet.
 func (s *State) node(name string) *Node {
 	n := s.nodes[name]
 	if n == nil {
@@ -202,6 +207,7 @@ func (s *State) node(name string) *Node {
 	return n
 }
 
+// dropIfEmpty forgets a node of which nobody tells any more.
 func (s *State) dropIfEmpty(n *Node) {
 	if n.Object == nil && len(n.Pods) == 0 {
 		delete(s.nodes, n.Name)

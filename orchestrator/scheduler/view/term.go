@@ -49,6 +49,7 @@ func weightedTermsOf(pod *v1.Pod, terms []v1.WeightedPodAffinityTerm, sign int64
 	return out
 }
 
+// termOf compiles one. Without a word on namespaces a term speaks of the pod's own.
 func termOf(pod *v1.Pod, t *v1.PodAffinityTerm, weight int64) Term {
 	c := Term{
 		Topology: t.TopologyKey, Weight: weight,

@@ -82,6 +82,7 @@ func (b *Binder) Look(pod *v1.Pod) (*Claims, error) {
 	return c, nil
 }
 
+// add sorts the claim of one of the pod's volumes: bound, waiting, or an error for all nodes.
 func (c *Claims) add(pod *v1.Pod, volume *v1.Volume) error {
 	var name string
 	switch {
@@ -219,6 +220,7 @@ func (b *Binder) provisions(claim *v1.PersistentVolumeClaim, node *v1.Node) stri
 	return noVolume
 }
 
+// allows tells that a node has a value of each label that a class restricts.
 func allows(term v1.TopologySelectorTerm, node *v1.Node) bool {
 	for _, e := range term.MatchLabelExpressions {
 		value, ok := node.Labels[e.Key]

@@ -36,6 +36,7 @@ func checks(a admission.Attributes) func(*corev1.LimitRangeItem) []error {
 	return nil
 }
 
+// checkPod looks at each container by itself, or at all of them together, as the item says.
 func checkPod(pod *corev1.Pod, item *corev1.LimitRangeItem) (faults []error) {
 	switch item.Type {
 	case corev1.LimitTypeContainer:
@@ -68,6 +69,7 @@ func checkClaim(claim *corev1.PersistentVolumeClaim, item *corev1.LimitRangeItem
 	return faults
 }
 
+// check returns all that is wrong with one set of requests and limits.
 func check(item *corev1.LimitRangeItem, requests, limits corev1.ResourceList) (faults []error) {
 	for _, name := range sorted(item.Min) {
 		faults = appendFault(faults, atLeast(item.Type, name, item.Min[name], requests, limits))
@@ -84,6 +86,7 @@ func check(item *corev1.LimitRangeItem, requests, limits corev1.ResourceList) (f
 // sorted makes the order of messages always the same.
 func sorted(list corev1.ResourceList) []corev1.ResourceName { return slices.Sorted(maps.Keys(list)) }
 
+// appendFault passes over what is in order.
 func appendFault(faults []error, fault error) []error {
 	if fault == nil {
 		return faults
@@ -91,6 +94,7 @@ func appendFault(faults []error, fault error) []error {
 	return append(faults, fault)
 }
 
+// atLeast wants a request, which is what a pod surely gets; a limit below is one too.
 func atLeast(typ corev1.LimitType, name corev1.ResourceName, low resource.Quantity, requests, limits corev1.ResourceList) error {
 	request, ok := requests[name]
 	if !ok {
@@ -105,6 +109,7 @@ func atLeast(typ corev1.LimitType, name corev1.ResourceName, low resource.Quanti
 	return nil
 }
 
+// atMost wants a limit: without one there is no end to what is used.
 func atMost(typ corev1.LimitType, name corev1.ResourceName, high resource.Quantity, requests, limits corev1.ResourceList) error {
 	limit, ok := limits[name]
 	if !ok {
@@ -119,6 +124,7 @@ func atMost(typ corev1.LimitType, name corev1.ResourceName, high resource.Quanti
 	return nil
 }
 
+// requestAtMost is atMost for what has no limits.
 func requestAtMost(typ corev1.LimitType, name corev1.ResourceName, high resource.Quantity, requests corev1.ResourceList) error {
 	request, ok := requests[name]
 	if !ok {
@@ -130,6 +136,7 @@ func requestAtMost(typ corev1.LimitType, name corev1.ResourceName, high resource
 	return nil
 }
 
+// ratioAtMost keeps pods from promising little and using much.
 func ratioAtMost(typ corev1.LimitType, name corev1.ResourceName, high resource.Quantity, requests, limits corev1.ResourceList) error {
 	request, limit := requests[name], limits[name]
 	if request.IsZero() {

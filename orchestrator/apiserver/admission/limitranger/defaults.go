@@ -35,6 +35,7 @@ func setDefaults(pod *corev1.Pod, r *corev1.LimitRange) {
 	pod.Annotations[annotation] = "LimitRanger plugin set: " + strings.Join(done, "; ")
 }
 
+// setContainer returns what it has set, in the words of the annotation.
 func setContainer(c *corev1.Container, item *corev1.LimitRangeItem, kind string) (done []string) {
 	if set := fill(&c.Resources.Requests, item.DefaultRequest); len(set) > 0 {
 		done = append(done, fmt.Sprintf("%s request for %s %s", strings.Join(set, ", "), kind, c.Name))

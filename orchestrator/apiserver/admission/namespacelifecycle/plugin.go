@@ -98,6 +98,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	return nil
 }
 
+// deleting lets all but the immortal namespaces go, and remembers which.
 func (p *Plugin) deleting(a admission.Attributes) error {
 	if p.immortal.Has(a.GetName()) {
 		return apierrors.NewForbidden(a.GetResource().GroupResource(), a.GetName(), errors.New("this namespace may not be deleted"))

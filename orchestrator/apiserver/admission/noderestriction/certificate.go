@@ -34,6 +34,7 @@ func admitCertificate(node string, a admission.Attributes) error {
 	return nil
 }
 
+// parse reads a request in PEM, as the field has it.
 func parse(encoded []byte) (*x509.CertificateRequest, error) {
 	block, _ := pem.Decode(encoded)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" {

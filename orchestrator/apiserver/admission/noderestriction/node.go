@@ -12,6 +12,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 )
 
+// admitNode lets a kubelet register and update its own node.
 func admitNode(name string, a admission.Attributes) error {
 	node, hasNode := a.GetObject().(*corev1.Node)
 	requested := a.GetName()
@@ -92,10 +93,12 @@ func forbidden(keys sets.Set[string]) (bad []string) {
 	return bad
 }
 
+// within tells that a namespace of labels is parent, or below it.
 func within(namespace, parent string) bool {
 	return namespace == parent || strings.HasSuffix(namespace, "."+parent)
 }
 
+// kubeletMaySet tells which of Kubernetes' own labels a kubelet knows best.
 func kubeletMaySet(key, namespace string) bool {
 	switch key {
 	case corev1.LabelHostname, corev1.LabelArchStable, corev1.LabelOSStable, "beta.kubernetes.io/arch", "beta.kubernetes.io/os",
@@ -125,6 +128,7 @@ func admitClaim(node string, a admission.Attributes) error {
 	return nil
 }
 
+// withoutProgress is what a kubelet must leave as it is.
 func withoutProgress(claim *corev1.PersistentVolumeClaim) *corev1.PersistentVolumeClaim {
 	claim = claim.DeepCopy()
 	claim.ResourceVersion, claim.ManagedFields = "", nil

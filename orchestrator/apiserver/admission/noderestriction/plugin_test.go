@@ -85,8 +85,8 @@ func TestPods(t *testing.T) {
 		return volume(corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{p}}})
 	}
 	changed := func(change func(*corev1.Pod)) request { return request{Object: mirror(change)} }
-	relabelled := bound("mine", "n")
-	relabelled.Labels = map[string]string{"a": "b"}
+	relabeled := bound("mine", "n")
+	relabeled.Labels = map[string]string{"a": "b"}
 	claimed := bound("mine", "n")
 	claimed.Status.ResourceClaimStatuses = []corev1.PodResourceClaimStatus{{Name: "x"}}
 	run(t, script{
@@ -113,7 +113,7 @@ func TestPods(t *testing.T) {
 		"delete what isn't": {request{Op: admission.Delete, Old: bound("gone", "n")}, `pods "gone" not found`},
 		"status":            {request{Object: bound("mine", "n"), Old: bound("mine", "n"), Subresource: "status"}, ""},
 		"another's status":  {request{Object: bound("other", "n"), Old: bound("other", "m"), Subresource: "status"}, `node "n" can only update pod status for pods with spec.nodeName set to itself`},
-		"labels":            {request{Object: relabelled, Old: bound("mine", "n"), Subresource: "status"}, `node "n" cannot update labels through pod status`},
+		"labels":            {request{Object: relabeled, Old: bound("mine", "n"), Subresource: "status"}, `node "n" cannot update labels through pod status`},
 		"claim statuses":    {request{Object: claimed, Old: bound("mine", "n"), Subresource: "status"}, `cannot update resource claim statues`},
 		"evict":             {request{Object: &policyv1.Eviction{}, Resource: "pods", Subresource: "eviction", Namespace: "ns", Name: "mine"}, ""},
 		"evict another's":   {request{Object: &policyv1.Eviction{}, Resource: "pods", Subresource: "eviction", Namespace: "ns", Name: "other"}, `node n can only evict pods with spec.nodeName set to itself`},
@@ -127,7 +127,7 @@ func TestPods(t *testing.T) {
 
 func TestNodes(t *testing.T) {
 	plain := node("n", nil)
-	labelled := func(key string) *corev1.Node {
+	labeled := func(key string) *corev1.Node {
 		return node("n", func(n *corev1.Node) { n.Labels = map[string]string{key: "x"} })
 	}
 	tainted := node("n", func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "k"}} })
@@ -136,7 +136,7 @@ func TestNodes(t *testing.T) {
 	run(t, script{
 		"create":           {request{Object: tainted}, ""},
 		"create another":   {request{Object: node("m", nil)}, `node "n" is not allowed to modify node "m"`},
-		"create, labels":   {request{Object: labelled("node-restriction.kubernetes.io/x")}, `node "n" is not allowed to set the following labels: node-restriction.kubernetes.io/x`},
+		"create, labels":   {request{Object: labeled("node-restriction.kubernetes.io/x")}, `node "n" is not allowed to set the following labels: node-restriction.kubernetes.io/x`},
 		"create, config":   {request{Object: configured}, `configSource`},
 		"update":           {request{Object: plain, Old: plain}, ""},
 		"update another":   {request{Object: node("m", nil), Old: node("m", nil)}, `node "n" is not allowed to modify node "m"`},
@@ -146,17 +146,17 @@ func TestNodes(t *testing.T) {
 		"untaint, status":  {request{Object: plain, Old: tainted, Subresource: "status"}, `node "n" is not allowed to modify taints`},
 		"owners":           {request{Object: owned, Old: plain}, `node "n" is not allowed to modify ownerReferences`},
 		"config":           {request{Object: configured, Old: plain}, `is not allowed to update configSource to a new non-nil configSource`},
-		"label":            {request{Object: labelled("node-restriction.kubernetes.io/x"), Old: plain}, `is not allowed to modify labels: node-restriction.kubernetes.io/x`},
-		"label, below":     {request{Object: labelled("a.node-restriction.kubernetes.io/x"), Old: plain}, `is not allowed to modify labels`},
-		"label taken off":  {request{Object: plain, Old: labelled("node-restriction.kubernetes.io/x")}, `is not allowed to modify labels`},
-		"role":             {request{Object: labelled("node-role.kubernetes.io/master"), Old: plain}, `is not allowed to modify labels`},
-		"label of k8s.io":  {request{Object: labelled("x.k8s.io/y"), Old: plain}, `is not allowed to modify labels`},
-		"zone":             {request{Object: labelled("topology.kubernetes.io/zone"), Old: plain}, ""},
-		"host name":        {request{Object: labelled("kubernetes.io/hostname"), Old: plain}, ""},
-		"of the kubelet's": {request{Object: labelled("kubelet.kubernetes.io/x"), Old: plain}, ""},
-		"of the node's":    {request{Object: labelled("foo.node.kubernetes.io/x"), Old: plain}, ""},
-		"of others":        {request{Object: labelled("example.com/x"), Old: plain}, ""},
-		"without a prefix": {request{Object: labelled("x"), Old: plain}, ""},
+		"label":            {request{Object: labeled("node-restriction.kubernetes.io/x"), Old: plain}, `is not allowed to modify labels: node-restriction.kubernetes.io/x`},
+		"label, below":     {request{Object: labeled("a.node-restriction.kubernetes.io/x"), Old: plain}, `is not allowed to modify labels`},
+		"label taken off":  {request{Object: plain, Old: labeled("node-restriction.kubernetes.io/x")}, `is not allowed to modify labels`},
+		"role":             {request{Object: labeled("node-role.kubernetes.io/master"), Old: plain}, `is not allowed to modify labels`},
+		"label of k8s.io":  {request{Object: labeled("x.k8s.io/y"), Old: plain}, `is not allowed to modify labels`},
+		"zone":             {request{Object: labeled("topology.kubernetes.io/zone"), Old: plain}, ""},
+		"host name":        {request{Object: labeled("kubernetes.io/hostname"), Old: plain}, ""},
+		"of the kubelet's": {request{Object: labeled("kubelet.kubernetes.io/x"), Old: plain}, ""},
+		"of the node's":    {request{Object: labeled("foo.node.kubernetes.io/x"), Old: plain}, ""},
+		"of others":        {request{Object: labeled("example.com/x"), Old: plain}, ""},
+		"without a prefix": {request{Object: labeled("x"), Old: plain}, ""},
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/petcd/petcd/orchestrator/apiserver/admission/podrefs"
 )
 
+// pod lets a kubelet show, delete and evict pods of its own, and tell how they are.
 func (p *Plugin) pod(ctx context.Context, node string, a admission.Attributes) error {
 	switch a.GetSubresource() {
 	case "":
@@ -90,6 +91,7 @@ func (p *Plugin) ownedByNode(ctx context.Context, name string, pod *corev1.Pod) 
 	return nil
 }
 
+// withoutReferences refuses pods that get something from the cluster.
 func withoutReferences(node string, pod *corev1.Pod) error {
 	refuse := func(what string) error {
 		return fmt.Errorf("node %q can not create pods that reference %s", node, what)
@@ -125,6 +127,7 @@ func withoutReferences(node string, pod *corev1.Pod) error {
 	return nil
 }
 
+// admitStatus keeps labels out of it: Services find pods by them.
 func admitStatus(node string, a admission.Attributes) error {
 	if a.GetOperation() != admission.Update {
 		return fmt.Errorf("unexpected operation %q", a.GetOperation())
@@ -144,6 +147,7 @@ func admitStatus(node string, a admission.Attributes) error {
 	return nil
 }
 
+// evict goes by the path's name; the object may leave its own out.
 func (p *Plugin) evict(ctx context.Context, node string, a admission.Attributes) error {
 	if a.GetOperation() != admission.Create {
 		return fmt.Errorf("unexpected operation %s", a.GetOperation())

@@ -117,6 +117,7 @@ func cause(err error) error {
 	return err
 }
 
+// owners are none of what has no metadata.
 func owners(obj runtime.Object) []metav1.OwnerReference {
 	if obj == nil {
 		return nil

@@ -49,6 +49,7 @@ func Secrets(pod *corev1.Pod) (names []string) {
 	return names
 }
 
+// volumeSecrets are those of one volume: a projected one may have several.
 func volumeSecrets(v *corev1.VolumeSource) (names []string) {
 	switch {
 	case v.Secret != nil:

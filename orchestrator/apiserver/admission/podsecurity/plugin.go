@@ -127,7 +127,12 @@ type unmeasured struct{}
 
 var _ metrics.Recorder = unmeasured{}
 
+// RecordEvaluation implements metrics.Recorder.
 func (unmeasured) RecordEvaluation(metrics.Decision, api.LevelVersion, metrics.Mode, api.Attributes) {
 }
-func (unmeasured) RecordExemption(api.Attributes)   {}
+
+// RecordExemption implements metrics.Recorder.
+func (unmeasured) RecordExemption(api.Attributes) {}
+
+// RecordError implements metrics.Recorder.
 func (unmeasured) RecordError(bool, api.Attributes) {}

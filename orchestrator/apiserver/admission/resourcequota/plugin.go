@@ -144,6 +144,7 @@ type bill struct {
 	amount corev1.ResourceList
 }
 
+// bill compares what an update leaves with what was there; a new pod must also say enough to be counted.
 func (p *Plugin) bill(a admission.Attributes, q *corev1.ResourceQuota) (bill, error) {
 	is, err := p.usage(a, q, a.GetObject())
 	if err != nil {

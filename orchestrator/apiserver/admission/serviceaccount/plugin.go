@@ -132,11 +132,13 @@ func debugged(a admission.Attributes) (*corev1.Pod, bool) {
 	return pod, ok && a.GetOperation() == admission.Update && a.GetSubresource() == "ephemeralcontainers"
 }
 
+// isMirror tells that a pod only shows what a kubelet runs of itself.
 func isMirror(pod *corev1.Pod) bool {
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	return mirror
 }
 
+// validateMirror refuses what would let a kubelet have secrets of any namespace by showing a pod there.
 func validateMirror(a admission.Attributes, pod *corev1.Pod) error {
 	switch {
 	case pod.Spec.ServiceAccountName != "":

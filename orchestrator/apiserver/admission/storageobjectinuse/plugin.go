@@ -42,6 +42,7 @@ func (p *Plugin) Admit(_ context.Context, a admission.Attributes, _ admission.Ob
 	return nil
 }
 
+// with adds a finalizer once.
 func with(finalizers []string, one string) []string {
 	if slices.Contains(finalizers, one) {
 		return finalizers

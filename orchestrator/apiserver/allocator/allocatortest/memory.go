@@ -45,6 +45,7 @@ func (m *Memory) Update(ctx context.Context, change func(*corev1.RangeAllocation
 	return ctx.Err()
 }
 
+// swap stores an object if the one that it was made of is still there.
 func (m *Memory) swap(is *corev1.RangeAllocation, version string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
