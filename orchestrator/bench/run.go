@@ -60,10 +60,12 @@ func (s *settings) run(ctx context.Context, name, program string) (r *result, er
 	if err != nil {
 		return nil, err
 	}
-	if err := s.registerNodes(ctx, client); err != nil {
+	load, end := context.WithCancel(ctx) // before the cluster ends, or all that watch would complain
+	defer end()
+	if err := s.registerNodes(load, client); err != nil {
 		return nil, err
 	}
-	return s.measure(ctx, name, c, client)
+	return s.measure(load, name, c, client)
 }
 
 func (s *settings) registerNodes(ctx context.Context, client kubernetes.Interface) error {

@@ -81,13 +81,13 @@ var contracts = []contract{
 	{name: "GetListRecursivePrefix", run: plain(storagetesting.RunTestGetListRecursivePrefix)},
 	{name: "GetListWithErrorAggregation", on: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow,
 		run: func(t *testing.T, s *subject) {
-		s.Interface = etcd3.NewStoreWithUnsafeCorruptObjectDeletion(s.Interface, pods)
-		storagetesting.RunTestGetListWithErrorAggregation(t.Context(), t, s, errCorrupt(t.Context()))
-	}},
+			s.Interface = etcd3.NewStoreWithUnsafeCorruptObjectDeletion(s.Interface, pods)
+			storagetesting.RunTestGetListWithErrorAggregation(t.Context(), t, s, errCorrupt(t.Context()))
+		}},
 	{name: "GetListWithoutErrorAggregation", off: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow,
 		run: func(t *testing.T, s *subject) {
-		storagetesting.RunTestGetListWithoutErrorAggregation(t.Context(), t, s, errCorrupt(t.Context()))
-	}},
+			storagetesting.RunTestGetListWithoutErrorAggregation(t.Context(), t, s, errCorrupt(t.Context()))
+		}},
 	{name: "ListPaging", run: plain(storagetesting.RunTestListPaging)},
 	// With snapshots the store's requests are counted with those that look for compactions.
 	{name: "ListContinuation", off: features.ListFromCacheSnapshot, run: func(t *testing.T, s *subject) {
@@ -101,8 +101,8 @@ var contracts = []contract{
 	}},
 	{name: "ListInconsistentContinuation", notCached: "the function wants a page at version 0, which the cache answers whole",
 		run: func(t *testing.T, s *subject) {
-		storagetesting.RunTestListInconsistentContinuation(t.Context(), t, s, s.compact)
-	}},
+			storagetesting.RunTestListInconsistentContinuation(t.Context(), t, s, s.compact)
+		}},
 	{name: "ListResourceVersionMatch", run: func(t *testing.T, s *subject) {
 		storagetesting.RunTestListResourceVersionMatch(t.Context(), t, s)
 	}},
@@ -147,16 +147,16 @@ var contracts = []contract{
 	}},
 	{name: "WatchWithUnsafeDelete", on: features.AllowUnsafeMalformedObjectDeletion, notCached: unreadableBelow,
 		run: func(t *testing.T, s *subject) {
-		storagetesting.RunTestWatchWithUnsafeDelete(t.Context(), t, s, errCorrupt(t.Context()))
-	}},
+			storagetesting.RunTestWatchWithUnsafeDelete(t.Context(), t, s, errCorrupt(t.Context()))
+		}},
 	{name: "WatchContextCancel", run: plain(storagetesting.RunTestWatchContextCancel)},
 	{name: "WatcherTimeout", run: plain(storagetesting.RunTestWatcherTimeout)},
 	{name: "WatchDeleteEventObjectHaveLatestRV", run: plain(storagetesting.RunTestWatchDeleteEventObjectHaveLatestRV)},
 	{name: "WatchInitializationSignal", run: plain(storagetesting.RunTestWatchInitializationSignal)},
 	{name: "OptionalTestProgressNotify", flags: []string{progress}, notCached: "the cache keeps the store's progress to itself",
 		run: func(t *testing.T, s *subject) {
-		storagetesting.RunOptionalTestProgressNotify(t.Context(), t, s, s.increase)
-	}},
+			storagetesting.RunOptionalTestProgressNotify(t.Context(), t, s, s.increase)
+		}},
 	{name: "WatchDispatchBookmarkEvents", flags: []string{progress}, run: func(t *testing.T, s *subject) {
 		storagetesting.RunTestWatchDispatchBookmarkEvents(t.Context(), t, s, s.cached)
 	}},

@@ -23,7 +23,7 @@ type script struct {
 }
 
 var (
-	jobs     = batchv1.SchemeGroupVersion.WithResource("jobs")
+	jobs = batchv1.SchemeGroupVersion.WithResource("jobs")
 )
 
 func newScript(t *testing.T, change func(*batchv1.CronJob)) *script {
