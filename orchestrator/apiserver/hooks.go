@@ -28,10 +28,17 @@ func (b *builder) addHooks(s *genericapiserver.GenericAPIServer) error {
 		b.informers.Start(c.Done())
 		return nil
 	})
+	believed, err := authenticationData(b.clientCA, b.config.Authentication.RequestHeaderConfig)
+	if err != nil {
+		return err
+	}
 	// Until this has ended the server is not ready, so that nobody meets a cluster without its roles.
 	s.AddPostStartHookOrDie("bootstrap-objects", func(c genericapiserver.PostStartHookContext) error {
 		return wait.PollUntilContextTimeout(c, time.Second, bootstrapPatience, true, func(ctx context.Context) (bool, error) {
 			err := bootstrap.Reconcile(ctx, b.client)
+			if err == nil {
+				err = publishAuthentication(ctx, b.client, believed)
+			}
 			if err != nil {
 				klog.FromContext(ctx).Info("Not all objects that every cluster has are there yet", "err", err)
 			}

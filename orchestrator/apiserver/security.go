@@ -118,7 +118,7 @@ func (b *builder) authentication(ctx context.Context) error {
 		if err := c.ApplyClientCert(authorities, b.config.SecureServing); err != nil {
 			return fmt.Errorf("--client-ca-file: %w", err)
 		}
-		options.ClientCA = authorities
+		options.ClientCA, b.clientCA = authorities, authorities.CurrentCABundleContent()
 	}
 	proxies, err := o.RequestHeader.ToAuthenticationRequestHeaderConfig()
 	if err != nil {

@@ -41,6 +41,7 @@ type builder struct {
 	dynamic   dynamic.Interface
 	informers informers.SharedInformerFactory
 	accounts  *accounts
+	clientCA  []byte // PEM
 	rules     authorizer.RuleResolver
 }
 

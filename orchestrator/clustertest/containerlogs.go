@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	pastLines  = 10                     // what a container has written: a line a minute, the last one now
-	linePeriod = 100 * time.Millisecond // between the lines that it writes while somebody follows
+	pastLines = 10 // what a container has written: a line a minute, the last one now
+
+	// moreLines are what it writes while somebody follows, one each linePeriod. Then it is silent: what hasn't been sent on by then,
+	// no later line will push out.
+	moreLines  = 10
+	linePeriod = 100 * time.Millisecond
 
 	// logTime are the timestamps of kubelets, RFC 3339 with all nine digits.
 	logTime = "2006-01-02T15:04:05.000000000Z07:00"
@@ -80,7 +84,7 @@ func (c *container) log(ctx context.Context, o *v1.PodLogOptions, now time.Time,
 	}
 	next := time.NewTicker(linePeriod)
 	defer next.Stop()
-	for n := int64(pastLines + 1); ; n++ {
+	for n := int64(pastLines + 1); n <= pastLines+moreLines; n++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -90,4 +94,5 @@ func (c *container) log(ctx context.Context, o *v1.PodLogOptions, now time.Time,
 			}
 		}
 	}
+	<-ctx.Done()
 }

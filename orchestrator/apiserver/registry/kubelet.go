@@ -89,32 +89,28 @@ func (k *Kubelets) ofPod(ctx context.Context, pod *corev1.Pod) (*url.URL, error)
 	return k.of(ctx, pod.Spec.NodeName)
 }
 
-// containerOf finds the container that a request means, which may leave it out if there is one only.
+// containerOf finds the container that a request means, which may leave it out if there is one only, beside those that come before
+// it and those for debugging. The annotation for a default one is for clients: they ask for what it says.
 func containerOf(pod *corev1.Pod, name string) (string, error) {
-	if name == "" {
-		if annotated := pod.Annotations["kubectl.kubernetes.io/default-container"]; annotated != "" {
-			name = annotated
-		}
+	var all []string
+	for i := range pod.Spec.InitContainers {
+		all = append(all, pod.Spec.InitContainers[i].Name)
 	}
-	var all, inits []string
 	for i := range pod.Spec.Containers {
 		all = append(all, pod.Spec.Containers[i].Name)
 	}
-	for i := range pod.Spec.InitContainers {
-		inits = append(inits, pod.Spec.InitContainers[i].Name)
+	for i := range pod.Spec.EphemeralContainers {
+		all = append(all, pod.Spec.EphemeralContainers[i].Name)
 	}
-	ephemeral := slices.ContainsFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == name })
 	switch {
-	case name != "" && (slices.Contains(all, name) || slices.Contains(inits, name) || ephemeral):
+	case slices.Contains(all, name):
 		return name, nil
 	case name != "":
 		return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
-	case len(all) == 1:
-		return all[0], nil
-	case len(all) == 0:
+	case len(pod.Spec.Containers) == 1:
+		return pod.Spec.Containers[0].Name, nil
+	case len(pod.Spec.Containers) == 0:
 		return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s", pod.Name))
-	case len(inits) > 0:
-		return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %v or one of the init containers: %v", pod.Name, all, inits))
 	}
 	return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %v", pod.Name, all))
 }
