@@ -39,9 +39,6 @@ func addQueryParameters(s *runtime.Scheme) error {
 				o.Stream = &stream
 			}
 		}),
-		fromQuery(s, func(q *query, o *corev1.PodProxyOptions) { o.Path = q.string("path") }),
-		fromQuery(s, func(q *query, o *corev1.NodeProxyOptions) { o.Path = q.string("path") }),
-		fromQuery(s, func(q *query, o *corev1.ServiceProxyOptions) { o.Path = q.string("path") }),
 	} {
 		if add != nil {
 			return add

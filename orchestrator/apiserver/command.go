@@ -67,12 +67,8 @@ func (o *Options) complete() error {
 	if err := o.Server.DefaultAdvertiseAddress(o.Serving.SecureServingOptions); err != nil {
 		return err
 	}
-	first, err := o.firstServiceIP()
-	if err != nil {
-		return err
-	}
 	names := []string{"kubernetes.default.svc", "kubernetes.default", "kubernetes"}
-	if err := o.Serving.MaybeDefaultWithSelfSignedCerts(o.Server.AdvertiseAddress.String(), names, first); err != nil {
+	if err := o.Serving.MaybeDefaultWithSelfSignedCerts(o.Server.AdvertiseAddress.String(), names, o.ServiceRanges.first()); err != nil {
 		return fmt.Errorf("kube-apiserver: self-signed certificate: %w", err)
 	}
 	if o.Server.ExternalHost == "" {

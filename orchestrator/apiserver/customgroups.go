@@ -16,7 +16,8 @@ import (
 // customGroups shows the groups of custom resources among all others at /apis. Clients of today ask for discovery in its aggregated
 // form, which has them anyway; older ones, and those in other languages, ask here.
 type customGroups struct {
-	main *genericapiserver.GenericAPIServer
+	main  *genericapiserver.GenericAPIServer
+	taken func(group string) bool // by kinds of the main server, which no definition takes away
 
 	mu    sync.Mutex
 	kinds map[string]*apiextensionsv1.CustomResourceDefinition // by name
@@ -24,8 +25,12 @@ type customGroups struct {
 }
 
 // listGroups keeps the main server's list of groups.
-func (c *customResources) listGroups(main *genericapiserver.GenericAPIServer) error {
-	g := &customGroups{main: main, kinds: map[string]*apiextensionsv1.CustomResourceDefinition{}, shown: map[string]bool{}}
+func (c *customResources) listGroups(main *genericapiserver.GenericAPIServer, taken func(group string) bool) error {
+	definitions := metav1.GroupVersionForDiscovery{GroupVersion: apiextensionsv1.SchemeGroupVersion.String(), Version: apiextensionsv1.SchemeGroupVersion.Version}
+	main.DiscoveryGroupManager.AddGroup(metav1.APIGroup{
+		Name: apiextensionsv1.GroupName, Versions: []metav1.GroupVersionForDiscovery{definitions}, PreferredVersion: definitions,
+	})
+	g := &customGroups{main: main, taken: taken, kinds: map[string]*apiextensionsv1.CustomResourceDefinition{}, shown: map[string]bool{}}
 	_, err := c.server.Informers.Apiextensions().V1().CustomResourceDefinitions().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { g.note(obj, false) },
 		UpdateFunc: func(_, obj any) { g.note(obj, false) },
@@ -40,7 +45,7 @@ func (g *customGroups) note(obj any, gone bool) {
 		obj = last.Obj
 	}
 	crd, ok := obj.(*apiextensionsv1.CustomResourceDefinition)
-	if !ok {
+	if !ok || g.taken(crd.Spec.Group) {
 		return
 	}
 	g.mu.Lock()

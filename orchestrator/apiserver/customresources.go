@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/emicklei/go-restful/v3"
 	"go.opentelemetry.io/otel/trace/noop"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	extensions "k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -21,11 +22,15 @@ import (
 	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/kubernetes/scheme"
 	corev1listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/kube-openapi/pkg/builder3"
+	"k8s.io/kube-openapi/pkg/common"
+	"k8s.io/kube-openapi/pkg/common/restfuladapter"
 )
 
 // customResources serves CustomResourceDefinitions and what they define: what the main server does not know goes there.
 type customResources struct {
-	server *extensions.CustomResourceDefinitions
+	server  *extensions.CustomResourceDefinitions
+	openAPI *common.OpenAPIV3Config
 }
 
 // customResources makes that server. Of the main one's configuration it shares all but where objects are kept.
@@ -67,15 +72,28 @@ func (b *builder) customResources() (*customResources, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apiserver: custom resources: %w", err)
 	}
-	return &customResources{server}, nil
+	return &customResources{server, generic.OpenAPIV3Config}, nil
 }
 
-// shareOpenAPI lets custom resources be described beside all other kinds. It is for after the main server has prepared its own.
-func (c *customResources) shareOpenAPI(main *genericapiserver.GenericAPIServer) {
+// shareOpenAPI lets custom resources, and what defines them, be described beside all other kinds. It is for after the main server has
+// prepared its own.
+func (c *customResources) shareOpenAPI(main *genericapiserver.GenericAPIServer) error {
 	own := c.server.GenericAPIServer
 	own.StaticOpenAPISpec = main.StaticOpenAPISpec
 	own.OpenAPIVersionedService = main.OpenAPIVersionedService
 	own.OpenAPIV3VersionedService = main.OpenAPIV3VersionedService
+	const definitions = "apis/" + apiextensionsv1.GroupName + "/v1"
+	for _, service := range own.Handler.GoRestfulContainer.RegisteredWebServices() {
+		if service.RootPath() != "/"+definitions {
+			continue
+		}
+		spec, err := builder3.BuildOpenAPISpecFromRoutes(restfuladapter.AdaptWebServices([]*restful.WebService{service}), c.openAPI)
+		if err != nil {
+			return fmt.Errorf("OpenAPI of %s: %w", definitions, err)
+		}
+		main.OpenAPIV3VersionedService.UpdateGroupVersion(definitions, spec)
+	}
+	return nil
 }
 
 // serviceResolver finds the Services of webhooks that convert custom resources.

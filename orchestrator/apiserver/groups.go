@@ -6,9 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/petcd/petcd/orchestrator/apiserver/registry"
@@ -29,10 +29,10 @@ type stores map[string]*registry.Store
 
 // parts is what the subresources need beside the stores.
 type parts struct {
-	kubelet   registry.KubeletOptions
-	tokens    registry.TokenConfig
-	client    kubernetes.Interface
-	informers informers.SharedInformerFactory
+	kubelet registry.KubeletOptions
+	tokens  registry.TokenConfig
+	client  kubernetes.Interface
+	access  authorizer.Authorizer
 }
 
 // newStorages makes the storage of all kinds and their subresources.
@@ -74,12 +74,12 @@ func addSubresources(all storages, of stores, p *parts) error {
 	binding := registry.NewBinding(pods)
 	all.add(core, "bindings", registry.NewBindings(binding))
 	all.add(core, "pods/binding", binding)
-	all.add(core, "pods/eviction", registry.NewEviction(pods, p.informers.Policy().V1().PodDisruptionBudgets().Lister(), p.client))
+	all.add(core, "pods/eviction", registry.NewEviction(pods, p.client))
 	all.add(core, "pods/ephemeralcontainers", registry.NewEphemeralContainers(pods))
 	all.add(core, "pods/log", registry.NewLog(pods, kubelets))
-	all.add(core, "pods/exec", registry.NewExec(pods, kubelets))
-	all.add(core, "pods/attach", registry.NewAttach(pods, kubelets))
-	all.add(core, "pods/portforward", registry.NewPortForward(pods, kubelets))
+	all.add(core, "pods/exec", registry.NewExec(pods, kubelets, p.access))
+	all.add(core, "pods/attach", registry.NewAttach(pods, kubelets, p.access))
+	all.add(core, "pods/portforward", registry.NewPortForward(pods, kubelets, p.access))
 	namespaces := registry.NewNamespaces(of["namespaces"])
 	all.add(core, "namespaces", namespaces)
 	all.add(core, "namespaces/finalize", registry.NewFinalize(namespaces))

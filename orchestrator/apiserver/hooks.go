@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,7 +12,6 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
 	"k8s.io/klog/v2"
-	netutils "k8s.io/utils/net"
 
 	"github.com/petcd/petcd/orchestrator/apiserver/bootstrap"
 	"github.com/petcd/petcd/orchestrator/apiserver/kubernetesservice"
@@ -24,10 +22,6 @@ const bootstrapPatience = time.Minute
 
 // addHooks adds what runs beside the server once it serves.
 func (b *builder) addHooks(s *genericapiserver.GenericAPIServer) error {
-	s.AddPostStartHookOrDie("start-informers", func(c genericapiserver.PostStartHookContext) error {
-		b.informers.Start(c.Done())
-		return nil
-	})
 	believed, err := authenticationData(b.clientCA, b.config.Authentication.RequestHeaderConfig)
 	if err != nil {
 		return err
@@ -49,11 +43,7 @@ func (b *builder) addHooks(s *genericapiserver.GenericAPIServer) error {
 	if err != nil {
 		return err
 	}
-	s.AddPostStartHookOrDie("kubernetes-service", func(c genericapiserver.PostStartHookContext) error {
-		go keeper.Run(c)
-		return nil
-	})
-	return nil
+	return keeper.AddHooks(s)
 }
 
 // keeper keeps the Service of the apiservers.
@@ -62,15 +52,11 @@ func (b *builder) keeper(s *genericapiserver.GenericAPIServer) (*kubernetesservi
 	if err != nil {
 		return nil, err
 	}
-	first, err := b.options.firstServiceIP()
-	if err != nil {
-		return nil, err
-	}
 	_, port, err := b.config.SecureServing.HostPort()
 	if err != nil {
 		return nil, fmt.Errorf("apiserver: %w", err)
 	}
-	return &kubernetesservice.Keeper{Client: b.client, Storage: leases, ServiceIP: first[0], PublicIP: b.options.Server.AdvertiseAddress, PublicPort: port}, nil
+	return &kubernetesservice.Keeper{Client: b.client, Storage: leases, ServiceIP: b.options.ServiceRanges.first()[0], PublicIP: b.options.Server.AdvertiseAddress, PublicPort: port}, nil
 }
 
 // raw is storage for objects that are no resource, but the apiserver's own notes. They lie below prefix, encoded as those of a resource.
@@ -85,23 +71,4 @@ func (b *builder) raw(s *genericapiserver.GenericAPIServer, likeResource, prefix
 	}
 	s.RegisterDestroyFunc(destroy)
 	return raw, nil
-}
-
-// firstServiceIP is the first address of each range of Services: the first one is the apiservers'.
-func (o *Options) firstServiceIP() (first []net.IP, err error) {
-	for _, text := range o.ServiceCIDRs {
-		_, cidr, err := netutils.ParseCIDRSloppy(text)
-		if err != nil {
-			return nil, fmt.Errorf("--service-cluster-ip-range: %w", err)
-		}
-		ip, err := netutils.GetIndexedIP(cidr, 1)
-		if err != nil {
-			return nil, fmt.Errorf("--service-cluster-ip-range: %w", err)
-		}
-		first = append(first, ip)
-	}
-	if len(first) == 0 {
-		return nil, fmt.Errorf("--service-cluster-ip-range: no range")
-	}
-	return first, nil
 }

@@ -3,12 +3,13 @@ package apiserver
 import (
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/sets"
 	genericadmission "k8s.io/apiserver/pkg/admission"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
@@ -34,9 +35,9 @@ type Options struct {
 	Authentication AuthenticationOptions
 	Modes          []string // of authorization, in order
 
-	ServiceCIDRs []string
-	NodePorts    string
-	EventTTL     time.Duration
+	ServiceRanges prefixes
+	NodePorts     utilnet.PortRange
+	EventTTL      time.Duration
 
 	Kubelet KubeletFlags
 }
@@ -73,9 +74,9 @@ func NewOptions() *Options {
 		Features:     genericoptions.NewFeatureOptions(),
 		Logs:         logs.NewOptions(),
 		Modes:        []string{"AlwaysAllow"},
-		ServiceCIDRs: []string{"10.0.0.0/24"},
-		NodePorts:    "30000-32767",
-		EventTTL:     time.Hour,
+		ServiceRanges: prefixes{netip.MustParsePrefix("10.0.0.0/24")},
+		NodePorts:     utilnet.PortRange{Base: 30000, Size: 2768},
+		EventTTL:      time.Hour,
 		Authentication: AuthenticationOptions{
 			Anonymous: true, RequestHeader: genericoptions.RequestHeaderAuthenticationOptions{},
 		},
@@ -114,9 +115,9 @@ func (o *Options) Flags() (all flag.NamedFlagSets) {
 		"Who decides what a user may do, in order: AlwaysAllow, AlwaysDeny, Node, RBAC.")
 
 	f := all.FlagSet("misc")
-	f.StringSliceVar(&o.ServiceCIDRs, "service-cluster-ip-range", o.ServiceCIDRs, "One range of addresses for Services, or one of IPv4 and one of IPv6.")
-	f.StringVar(&o.NodePorts, "service-node-port-range", o.NodePorts, "The ports that Services may have on every node, both ends included.")
-	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "How long events are kept.")
+	f.Var(&o.ServiceRanges, "service-cluster-ip-range", "One range of addresses for Services, or one of IPv4 and one of IPv6.")
+	f.Var(&o.NodePorts, "service-node-port-range", "The ports that Services may have on every node, both ends included.")
+	f.DurationVar(&o.EventTTL, "event-ttl", o.EventTTL, "How long events are kept; 0 is for ever.")
 	f.StringVar(&o.Kubelet.CertFile, "kubelet-client-certificate", o.Kubelet.CertFile, "The apiserver's client certificate for kubelets.")
 	f.StringVar(&o.Kubelet.KeyFile, "kubelet-client-key", o.Kubelet.KeyFile, "The key of --kubelet-client-certificate.")
 	f.StringVar(&o.Kubelet.CAFile, "kubelet-certificate-authority", o.Kubelet.CAFile, "Who signs the kubelets' certificates. Without it they are not checked.")
@@ -145,17 +146,15 @@ func (o *Options) Validate() error {
 	errs = append(errs, o.Etcd.Validate()...)
 	errs = append(errs, o.Serving.Validate()...)
 	errs = append(errs, o.Audit.Validate()...)
+	errs = append(errs, o.Features.Validate()...)
 	errs = append(errs, o.Admission.Validate()...)
+	errs = append(errs, o.Authentication.RequestHeader.Validate()...)
 	if len(o.Authentication.Issuers) == 0 || o.Authentication.SigningKeyFile == "" {
 		errs = append(errs, errors.New("--service-account-issuer and --service-account-signing-key-file are required"))
 	}
-	if len(o.ServiceCIDRs) > 2 {
-		errs = append(errs, errors.New("--service-cluster-ip-range must not contain more than two entries"))
+	if o.EventTTL < 0 {
+		errs = append(errs, fmt.Errorf("--event-ttl must not be negative: %v", o.EventTTL))
 	}
-	for _, cidr := range o.ServiceCIDRs {
-		if _, _, err := net.ParseCIDR(cidr); err != nil {
-			errs = append(errs, fmt.Errorf("--service-cluster-ip-range: %w", err))
-		}
-	}
-	return errors.Join(errs...)
+	_, err := o.services(nil) // nothing is given out before the server runs
+	return errors.Join(append(errs, err)...)
 }

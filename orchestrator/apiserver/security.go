@@ -147,7 +147,8 @@ func (b *builder) guardRoles() {
 		return
 	}
 	guard := &rbac.Escalation{Authorizer: b.config.Authorization.Authorizer, Resolver: rbac.NewResolver(b.informers.Rbac().V1())}
-	b.config.AdmissionControl = genericadmission.NewChainHandler(b.config.AdmissionControl, guard)
+	// It is first, as what it refuses must not be charged to a quota.
+	b.config.AdmissionControl = genericadmission.NewChainHandler(guard, b.config.AdmissionControl)
 }
 
 // addReviews adds the kinds by which clients ask who they are and what they may do.

@@ -135,7 +135,7 @@ func (b *builder) server() (*Server, error) {
 	}
 	all, of, err := newStorages(&registry.Builder{Scheme: b.scheme, Tables: tables.New(), Getter: b.config.RESTOptionsGetter},
 		uint64(b.options.EventTTL.Seconds()), &parts{
-			kubelet: b.kubelet(), tokens: b.accounts.tokens, client: b.client, informers: b.informers,
+			kubelet: b.kubelet(), tokens: b.accounts.tokens, client: b.client, access: b.config.Authorization.Authorizer,
 		})
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (b *builder) server() (*Server, error) {
 		return nil, err
 	}
 	b.accounts.install(main)
-	if err := custom.listGroups(main); err != nil {
+	if err := custom.listGroups(main, b.scheme.IsGroupRegistered); err != nil {
 		return nil, err
 	}
 	if err := b.addHooks(main); err != nil {
@@ -160,7 +160,9 @@ func (b *builder) server() (*Server, error) {
 // Run serves until ctx ends, and then until the requests that are under way have ended.
 func (s *Server) Run(ctx context.Context) error {
 	prepared := s.main.PrepareRun()
-	s.custom.shareOpenAPI(s.main)
+	if err := s.custom.shareOpenAPI(s.main); err != nil {
+		return fmt.Errorf("apiserver: %w", err)
+	}
 	if err := prepared.RunWithContext(ctx); err != nil {
 		return fmt.Errorf("apiserver: %w", err)
 	}

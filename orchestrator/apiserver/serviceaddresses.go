@@ -3,14 +3,13 @@ package apiserver
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/storage"
 	"k8s.io/klog/v2"
 
 	"github.com/petcd/petcd/orchestrator/apiserver/allocator"
@@ -20,6 +19,32 @@ import (
 // rangesPrefix is where it is kept which addresses and ports are taken.
 const rangesPrefix = "/ranges/"
 
+// services gives out addresses and ports of the ranges of the flags. What is wrong with these its parts know, so it is also how they
+// are validated.
+func (o *Options) services(raw storage.Interface) (*services.Services, error) {
+	ports, err := allocator.NewPorts(o.NodePorts, allocator.NewStore(raw, allocator.PortsKey))
+	if err != nil {
+		return nil, fmt.Errorf("--service-node-port-range: %w", err)
+	}
+	var ips []*allocator.IPs
+	for i, prefix := range o.ServiceRanges {
+		key := allocator.IPsKey
+		if i > 0 {
+			key = allocator.SecondaryIPsKey
+		}
+		a, err := allocator.NewIPs(prefix, allocator.NewStore(raw, key))
+		if err != nil {
+			return nil, fmt.Errorf("--service-cluster-ip-range: %w", err)
+		}
+		ips = append(ips, a)
+	}
+	assign, err := services.New(ports, ips...)
+	if err != nil {
+		return nil, fmt.Errorf("--service-cluster-ip-range: %w", err)
+	}
+	return assign, nil
+}
+
 // assignServices lets Services have addresses and ports of the cluster's ranges.
 func (b *builder) assignServices(server *genericapiserver.GenericAPIServer, of stores) error {
 	raw, err := b.raw(server, "services", rangesPrefix,
@@ -27,31 +52,7 @@ func (b *builder) assignServices(server *genericapiserver.GenericAPIServer, of s
 	if err != nil {
 		return err
 	}
-	ports, err := utilnet.ParsePortRange(b.options.NodePorts)
-	if err != nil {
-		return fmt.Errorf("--service-node-port-range: %w", err)
-	}
-	nodePorts, err := allocator.NewPorts(*ports, allocator.NewStore(raw, allocator.PortsKey))
-	if err != nil {
-		return fmt.Errorf("--service-node-port-range: %w", err)
-	}
-	var ips []*allocator.IPs
-	for i, text := range b.options.ServiceCIDRs {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			return fmt.Errorf("--service-cluster-ip-range: %w", err)
-		}
-		key := allocator.IPsKey
-		if i > 0 {
-			key = allocator.SecondaryIPsKey
-		}
-		a, err := allocator.NewIPs(prefix, allocator.NewStore(raw, key))
-		if err != nil {
-			return fmt.Errorf("--service-cluster-ip-range: %w", err)
-		}
-		ips = append(ips, a)
-	}
-	assign, err := services.New(nodePorts, ips...)
+	assign, err := b.options.services(raw)
 	if err != nil {
 		return err
 	}

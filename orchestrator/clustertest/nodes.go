@@ -35,8 +35,9 @@ type Nodes struct {
 	options NodeOptions
 	pods    *pods
 
-	mu    sync.Mutex
-	alive map[string]bool
+	mu     sync.Mutex
+	alive  map[string]bool
+	leases map[string]*coordinationv1.Lease
 }
 
 // NewNodes describes nodes; nothing happens before Run.
@@ -53,7 +54,7 @@ func NewNodes(client kubernetes.Interface, o NodeOptions) *Nodes {
 	if o.Workers == 0 {
 		o.Workers = 16
 	}
-	n := &Nodes{client: client, options: o, alive: map[string]bool{}}
+	n := &Nodes{client: client, options: o, alive: map[string]bool{}, leases: map[string]*coordinationv1.Lease{}}
 	for _, name := range o.Names {
 		n.alive[name] = true
 	}
@@ -167,18 +168,41 @@ func (n *Nodes) heartbeats(ctx context.Context) {
 	}
 }
 
-// beat renews the lease of a node.
+// beat renews the lease of a node, or makes it. It begins with the lease as it was left the last time.
 func (n *Nodes) beat(ctx context.Context, name string) error {
 	leases := n.client.CoordinationV1().Leases(v1.NamespaceNodeLease)
-	lease := &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: v1.NamespaceNodeLease},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &name, LeaseDurationSeconds: new(int32(leaseSeconds)), RenewTime: &metav1.MicroTime{Time: time.Now()}},
+	lease := n.lease(name)
+	lease.Spec.RenewTime = &metav1.MicroTime{Time: time.Now()}
+	renewed, err := leases.Update(ctx, lease, metav1.UpdateOptions{})
+	if apierrors.IsConflict(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err) {
+		if have, get := leases.Get(ctx, name, metav1.GetOptions{}); get == nil {
+			have.Spec = lease.Spec
+			renewed, err = leases.Update(ctx, have, metav1.UpdateOptions{})
+		} else if apierrors.IsNotFound(get) {
+			lease.ResourceVersion, lease.UID = "", ""
+			renewed, err = leases.Create(ctx, lease, metav1.CreateOptions{})
+		}
 	}
-	// An update without a resourceVersion overwrites, and makes a lease that isn't there.
-	if _, err := leases.Update(ctx, lease, metav1.UpdateOptions{}); err != nil {
+	if err != nil {
 		return fmt.Errorf("clustertest: lease of %s: %w", name, err)
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.leases[name] = renewed
 	return nil
+}
+
+// lease is a node's lease as the apiserver has it, or one to make.
+func (n *Nodes) lease(name string) *coordinationv1.Lease {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if have, ok := n.leases[name]; ok {
+		return have.DeepCopy()
+	}
+	return &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: v1.NamespaceNodeLease},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &name, LeaseDurationSeconds: new(int32(leaseSeconds))},
+	}
 }
 
 // eachOf calls f for all names, so many at a time, and returns the first error.

@@ -7,11 +7,20 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 )
 
 // maxIndexed keeps the list of completed indexes small enough to store.
 const maxIndexed = 100000
+
+// These labels are of a time when Kubernetes' own had no prefix. Pods of jobs still have them.
+const (
+	legacyControllerUID = "controller-uid"
+	legacyJobName       = "job-name"
+)
 
 // validJob checks a job, its selector, and that its pods are found by it. The registry makes the selector if nobody did.
 func validJob(j *batchv1.Job) errs {
@@ -26,8 +35,38 @@ func validJob(j *batchv1.Job) errs {
 	)
 }
 
-// newJob checks that the names of an indexed job's pods, which end in a dash and the index, are still names.
+// newJob checks what is settled when a job comes into being: whose its pods are, and what they are called.
 func newJob(j *batchv1.Job) errs {
+	return append(generatedSelector(j), indexedNames(j)...)
+}
+
+// generatedSelector asks for the labels and the selector that the registry makes, which no two jobs share, unless the user says that
+// the selector is made by hand. What the user adds to it shows that something else was meant.
+func generatedSelector(j *batchv1.Job) errs {
+	if ptr.Deref(j.Spec.ManualSelector, false) || j.Spec.Selector == nil { // that there is none is reported elsewhere
+		return nil
+	}
+	uid := string(j.UID)
+	all := need(metaPath.Child("uid"), uid)
+	at := specPath.Child("template", "metadata", "labels")
+	generated := labels.Set{legacyControllerUID: uid, legacyJobName: j.Name, batchv1.ControllerUidLabel: uid, batchv1.JobNameLabel: j.Name}
+	for _, key := range []string{legacyControllerUID, legacyJobName, batchv1.ControllerUidLabel, batchv1.JobNameLabel} {
+		must := fmt.Sprintf("must be '%s'", generated[key])
+		switch have, ok := j.Spec.Template.Labels[key]; {
+		case !ok:
+			all = append(all, field.Required(at.Key(key), must))
+		case have != generated[key]:
+			all = append(all, field.Invalid(at.Key(key), j.Spec.Template.Labels, must))
+		}
+	}
+	if s, err := metav1.LabelSelectorAsSelector(j.Spec.Selector); err == nil && !s.Matches(generated) {
+		all = append(all, field.Invalid(specPath.Child("selector"), j.Spec.Selector, "`selector` not auto-generated"))
+	}
+	return all
+}
+
+// indexedNames checks that the names of an indexed job's pods, which end in a dash and the index, are still names.
+func indexedNames(j *batchv1.Job) errs {
 	if !indexed(&j.Spec) || j.Spec.Completions == nil || *j.Spec.Completions <= 0 {
 		return nil
 	}

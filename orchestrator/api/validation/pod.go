@@ -12,6 +12,9 @@ import (
 // specPath is where all that have a spec have it.
 var specPath = field.NewPath("spec")
 
+// mirrorPath is where a pod says that it only shows one that a node runs by itself.
+var mirrorPath = metaPath.Child("annotations").Key(v1.MirrorPodAnnotationKey)
+
 // newPod refuses ephemeral containers, which only a subresource adds.
 func newPod(pod *v1.Pod) errs {
 	return when(len(pod.Spec.EphemeralContainers) > 0,
@@ -20,7 +23,9 @@ func newPod(pod *v1.Pod) errs {
 
 // validPod checks a pod that is meant to run.
 func validPod(pod *v1.Pod) errs {
-	return podSpec(specPath, &pod.Spec, inPod)
+	mirror, is := pod.Annotations[v1.MirrorPodAnnotationKey]
+	return append(podSpec(specPath, &pod.Spec, inPod), when(is && pod.Spec.NodeName == "",
+		field.Invalid(mirrorPath, mirror, "must set spec.nodeName if mirror pod annotation is set"))...)
 }
 
 // podTemplate checks the pods that an object makes, before there are any.

@@ -12,6 +12,7 @@ func updatePodStatus(pod, old *v1.Pod) errs {
 	at := field.NewPath("status")
 	now, was := &pod.Status, &old.Status
 	return slices.Concat(
+		mirrorKept(pod, old),
 		when(pod.Spec.NodeName != old.Spec.NodeName, field.Forbidden(at.Child("nodeName"), "may not be changed directly")),
 		mayValid(at.Child("nominatedNodeName"), now.NominatedNodeName, subdomain),
 		staysEnded(at.Child("containerStatuses"), now.ContainerStatuses, was.ContainerStatuses, &pod.Spec),

@@ -26,6 +26,7 @@ func updatePod(pod, old *v1.Pod) errs {
 		return errs{field.Forbidden(specPath.Child("initContainers"), "pod updates may not add or remove containers")}
 	}
 	all := slices.Concat(
+		mirrorKept(pod, old),
 		shorterDeadline(specPath.Child("activeDeadlineSeconds"), now.ActiveDeadlineSeconds, was.ActiveDeadlineSeconds),
 		moreTolerations(specPath.Child("tolerations"), now.Tolerations, was.Tolerations),
 		fewerGates(specPath.Child("schedulingGates"), now.SchedulingGates, was.SchedulingGates),
@@ -53,6 +54,16 @@ func updatePod(pod, old *v1.Pod) errs {
 	}
 	return append(all, field.Forbidden(specPath,
 		fmt.Sprintf("pod updates may not change fields other than %s\n%v", podMayChange, diff.Diff(was, rest))))
+}
+
+// mirrorKept refuses that a pod becomes the mirror of another one, or ceases to be it: who may do what to a pod depends on that.
+func mirrorKept(pod, old *v1.Pod) errs {
+	now, is := pod.Annotations[v1.MirrorPodAnnotationKey]
+	before, was := old.Annotations[v1.MirrorPodAnnotationKey]
+	return slices.Concat(
+		when(was && (!is || now != before), field.Forbidden(mirrorPath, "may not remove or update mirror pod annotation")),
+		when(is && !was, field.Forbidden(mirrorPath, "may not add mirror pod annotation")),
+	)
 }
 
 // negative tells a grace period of old, from before such were refused.
@@ -165,7 +176,7 @@ func startsWith(l, prefix []v1.NodeSelectorRequirement) bool {
 func UpdateEphemeralContainers(pod, old *v1.Pod) field.ErrorList {
 	at := specPath.Child("ephemeralContainers")
 	all := apivalidation.ValidateObjectMetaUpdate(&pod.ObjectMeta, &old.ObjectMeta, metaPath)
-	all = append(all, podSpec(specPath, &pod.Spec, inPod)...)
+	all = slices.Concat(all, podSpec(specPath, &pod.Spec, inPod), mirrorKept(pod, old))
 	if _, mirror := old.Annotations[v1.MirrorPodAnnotationKey]; mirror {
 		return append(all, field.Forbidden(field.NewPath(""), "static pods do not support ephemeral containers"))
 	}

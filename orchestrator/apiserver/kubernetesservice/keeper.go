@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/storage"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
@@ -24,9 +26,14 @@ const (
 	// interval is the time between two renewals of the lease, retry that after one that failed.
 	interval = 10 * time.Second
 	retry    = time.Second
+
+	// withdrawTimeout is how long a server that ends tries to tell so. Its lease ends by itself if it can't.
+	withdrawTimeout = 5 * time.Second
+
+	hookName = "kubernetes-service"
 )
 
-// Keeper keeps the Service and its endpoints.
+// Keeper keeps the Service and its endpoints. An apiserver that is reached on its own machine only is no endpoint for pods.
 type Keeper struct {
 	Client  kubernetes.Interface
 	Storage storage.Interface // of Endpoints, for the leases
@@ -36,12 +43,33 @@ type Keeper struct {
 	PublicPort int
 }
 
-// Run works until ctx ends, and then withdraws this apiserver. One that is reached on its own machine only is no endpoint for pods.
-func (k *Keeper) Run(ctx context.Context) {
+// AddHooks has the keeper run while the server does. The server ends only when it is an endpoint no more.
+func (k *Keeper) AddHooks(s *genericapiserver.GenericAPIServer) error {
 	if k.PublicIP.IsLoopback() {
-		klog.FromContext(ctx).Info("The service of the apiservers has no endpoint here: --advertise-address is a loopback address", "address", k.PublicIP)
-		return
+		klog.Background().Info("The service of the apiservers has no endpoint here: --advertise-address is a loopback address", "address", k.PublicIP)
+		return nil
 	}
+	// The context of the first hook is of no use: it ends after the second hook has.
+	running, stop := context.WithCancel(context.Background())
+	var keeping sync.WaitGroup
+	if err := s.AddPostStartHook(hookName, func(genericapiserver.PostStartHookContext) error {
+		keeping.Go(func() { k.run(running) })
+		return nil
+	}); err != nil {
+		stop()
+		return err
+	}
+	return s.AddPreShutdownHook(hookName, func() error {
+		stop()
+		keeping.Wait() // or it would take the lease again
+		ctx, cancel := context.WithTimeout(context.Background(), withdrawTimeout)
+		defer cancel()
+		return k.withdraw(ctx)
+	})
+}
+
+// run keeps this apiserver an endpoint until ctx ends.
+func (k *Keeper) run(ctx context.Context) {
 	for {
 		pause := interval
 		if err := k.sync(ctx); err != nil && ctx.Err() == nil {
@@ -50,11 +78,6 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), interval/2)
-			defer cancel()
-			if err := (leases{k.Storage}).remove(last, k.PublicIP.String()); err != nil {
-				klog.FromContext(ctx).V(2).Info("Could not end the apiserver's lease: it ends by itself", "err", err)
-			}
 			return
 		case <-time.After(pause):
 		}
@@ -63,16 +86,28 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // sync renews the lease and brings the objects in line with all leases.
 func (k *Keeper) sync(ctx context.Context) error {
-	l := leases{k.Storage}
-	if err := l.renew(ctx, k.PublicIP.String()); err != nil {
-		return err
-	}
-	ips, err := l.list(ctx)
-	if err != nil {
+	if err := (leases{k.Storage}).renew(ctx, k.PublicIP.String()); err != nil {
 		return err
 	}
 	if err := k.service(ctx); err != nil {
 		return fmt.Errorf("service %s: %w", name, err)
+	}
+	return k.addresses(ctx)
+}
+
+// withdraw ends the lease and takes the address away, even if it is the last one: who gets no answer there is not helped by it.
+func (k *Keeper) withdraw(ctx context.Context) error {
+	if err := (leases{k.Storage}).remove(ctx, k.PublicIP.String()); err != nil {
+		return err
+	}
+	return k.addresses(ctx)
+}
+
+// addresses brings the endpoints in line with all leases.
+func (k *Keeper) addresses(ctx context.Context) error {
+	ips, err := (leases{k.Storage}).list(ctx)
+	if err != nil {
+		return err
 	}
 	if err := k.endpoints(ctx, ips); err != nil {
 		return fmt.Errorf("endpoints %s: %w", name, err)
@@ -83,24 +118,25 @@ func (k *Keeper) sync(ctx context.Context) error {
 	return nil
 }
 
-// service makes the Service if there is none.
+// service makes the Service if there is none, and sees that it leads to the apiservers' port.
 func (k *Keeper) service(ctx context.Context) error {
+	ports := []corev1.ServicePort{{Name: portName, Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(int32(k.PublicPort))}}
 	services := k.Client.CoreV1().Services(metav1.NamespaceDefault)
-	_, err := services.Get(ctx, name, metav1.GetOptions{})
-	if !apierrors.IsNotFound(err) {
-		return err
+	have, err := services.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		_, err = services.Create(ctx, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"component": "apiserver", "provider": "kubernetes"}},
+			Spec: corev1.ServiceSpec{
+				ClusterIP: k.ServiceIP.String(), Type: corev1.ServiceTypeClusterIP, SessionAffinity: corev1.ServiceAffinityNone, Ports: ports,
+			},
+		}, metav1.CreateOptions{})
+	case err == nil && (have.Spec.Type != corev1.ServiceTypeClusterIP || !equality.Semantic.DeepEqual(have.Spec.Ports, ports)):
+		have = have.DeepCopy()
+		have.Spec.Type, have.Spec.Ports = corev1.ServiceTypeClusterIP, ports
+		_, err = services.Update(ctx, have, metav1.UpdateOptions{})
 	}
-	_, err = services.Create(ctx, &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"component": "apiserver", "provider": "kubernetes"}},
-		Spec: corev1.ServiceSpec{
-			ClusterIP: k.ServiceIP.String(), Type: corev1.ServiceTypeClusterIP, SessionAffinity: corev1.ServiceAffinityNone,
-			Ports: []corev1.ServicePort{{Name: portName, Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(int32(k.PublicPort))}},
-		},
-	}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
+	return unlessRaced(err)
 }
 
 func (k *Keeper) endpoints(ctx context.Context, ips []string) error {
@@ -108,7 +144,10 @@ func (k *Keeper) endpoints(ctx context.Context, ips []string) error {
 	for _, ip := range ips {
 		subset.Addresses = append(subset.Addresses, corev1.EndpointAddress{IP: ip})
 	}
-	want := []corev1.EndpointSubset{subset}
+	var want []corev1.EndpointSubset
+	if len(ips) > 0 { // there is no subset without addresses
+		want = append(want, subset)
+	}
 	all := k.Client.CoreV1().Endpoints(metav1.NamespaceDefault)
 	have, err := all.Get(ctx, name, metav1.GetOptions{})
 	switch {
@@ -136,6 +175,12 @@ func (k *Keeper) slice(ctx context.Context, ips []string) error {
 	ports := []discoveryv1.EndpointPort{{Name: new(portName), Port: new(int32(k.PublicPort)), Protocol: new(corev1.ProtocolTCP)}}
 	all := k.Client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault)
 	have, err := all.Get(ctx, name, metav1.GetOptions{})
+	if err == nil && have.AddressType != typ { // which a slice keeps for ever
+		err = all.Delete(ctx, name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(have.UID))})
+		if err == nil {
+			err = apierrors.NewNotFound(discoveryv1.Resource("endpointslices"), name)
+		}
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		_, err = all.Create(ctx, &discoveryv1.EndpointSlice{

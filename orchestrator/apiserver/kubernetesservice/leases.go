@@ -39,7 +39,11 @@ func (l leases) renew(ctx context.Context, ip string) error {
 
 // remove ends the lease of one, so that nobody is sent there.
 func (l leases) remove(ctx context.Context, ip string) error {
-	return l.storage.Delete(ctx, path.Join(LeasePrefix, ip), &corev1.Endpoints{}, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{})
+	err := l.storage.Delete(ctx, path.Join(LeasePrefix, ip), &corev1.Endpoints{}, nil, storage.ValidateAllObjectFunc, nil, storage.DeleteOptions{})
+	if err != nil && !storage.IsNotFound(err) {
+		return fmt.Errorf("end the apiserver's lease: %w", err)
+	}
+	return nil
 }
 
 // list returns all addresses, in order.

@@ -10,19 +10,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 // Binding gives a pod its node. That happens once: of two schedulers that bind a pod, one is refused.
-type Binding struct{ pods *genericregistry.Store }
+type Binding struct{ pods *Status }
 
 // NewBinding returns the binding subresource of pods.
-func NewBinding(pods *Store) *Binding {
-	binding := *pods.Store
-	binding.UpdateStrategy = bindingStrategy{binding.UpdateStrategy.(*strategy)}
-	return &Binding{&binding}
-}
+func NewBinding(pods *Store) *Binding { return &Binding{pods.with(bindingStrategy{pods.strategy()})} }
 
 // New implements rest.Storage.
 func (b *Binding) New() runtime.Object { return &corev1.Binding{} }
@@ -72,6 +67,8 @@ func bound(old *corev1.Pod, b *corev1.Binding) (*corev1.Pod, error) {
 	switch {
 	case b.UID != "" && b.UID != old.UID:
 		return nil, conflict(fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", b.UID, old.UID))
+	case b.ResourceVersion != "" && b.ResourceVersion != old.ResourceVersion:
+		return nil, conflict(fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", b.ResourceVersion, old.ResourceVersion))
 	case old.DeletionTimestamp != nil:
 		return nil, conflict(fmt.Sprintf("pod %s is being deleted, cannot be assigned to a host", old.Name))
 	case old.Spec.NodeName != "":

@@ -9,9 +9,13 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/proxy"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/filters"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
 	"k8s.io/apiserver/pkg/registry/rest"
 	translator "k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/streaming/pkg/httpstream/wsstream"
@@ -21,6 +25,7 @@ import (
 type Connection struct {
 	pods     *Store
 	kubelets *Kubelets
+	access   authorizer.Authorizer
 	options  func() runtime.Object
 	// locate makes the path and query at the kubelet.
 	locate func(pod *corev1.Pod, options runtime.Object) (path string, query url.Values, err error)
@@ -44,6 +49,9 @@ func (c *Connection) NewConnectOptions() (runtime.Object, bool, string) {
 
 // Connect implements rest.Connecter.
 func (c *Connection) Connect(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
+	if err := c.mayConnect(ctx, name); err != nil {
+		return nil, err
+	}
 	obj, err := c.pods.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil {
 		return nil, err
@@ -61,14 +69,37 @@ func (c *Connection) Connect(ctx context.Context, name string, options runtime.O
 	return c.serve(at, c.kubelets.transport, options, r), nil
 }
 
+// mayConnect asks for the right to create, which a WebSocket's GET would do without: who may only read must not get into a container.
+func (c *Connection) mayConnect(ctx context.Context, name string) error {
+	asked, err := filters.GetAuthorizerAttributes(ctx)
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	if asked.GetVerb() == "create" {
+		return nil
+	}
+	create := &authorizer.AttributesRecord{
+		User: asked.GetUser(), Verb: "create", Namespace: asked.GetNamespace(), APIGroup: asked.GetAPIGroup(), APIVersion: asked.GetAPIVersion(),
+		Resource: asked.GetResource(), Subresource: asked.GetSubresource(), Name: name, ResourceRequest: true, Path: asked.GetPath(),
+	}
+	decision, reason, err := c.access.Authorize(ctx, create)
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	if decision != authorizer.DecisionAllow {
+		return responsewriters.ForbiddenStatusError(create, reason)
+	}
+	return nil
+}
+
 // passOn is a proxy that upgrades connections.
 func passOn(at *url.URL, transport http.RoundTripper, r rest.Responder) *proxy.UpgradeAwareHandler {
 	return proxy.NewUpgradeAwareHandler(at, transport, false, true, proxy.NewErrorResponder(r))
 }
 
 // NewExec returns the exec subresource of pods.
-func NewExec(pods *Store, k *Kubelets) *Connection {
-	return &Connection{pods: pods, kubelets: k,
+func NewExec(pods *Store, k *Kubelets, access authorizer.Authorizer) *Connection {
+	return &Connection{pods: pods, kubelets: k, access: access,
 		options: func() runtime.Object { return &corev1.PodExecOptions{} },
 		locate: func(pod *corev1.Pod, options runtime.Object) (string, url.Values, error) {
 			o, ok := options.(*corev1.PodExecOptions)
@@ -89,8 +120,8 @@ func NewExec(pods *Store, k *Kubelets) *Connection {
 }
 
 // NewAttach returns the attach subresource of pods.
-func NewAttach(pods *Store, k *Kubelets) *Connection {
-	return &Connection{pods: pods, kubelets: k,
+func NewAttach(pods *Store, k *Kubelets, access authorizer.Authorizer) *Connection {
+	return &Connection{pods: pods, kubelets: k, access: access,
 		options: func() runtime.Object { return &corev1.PodAttachOptions{} },
 		locate: func(pod *corev1.Pod, options runtime.Object) (string, url.Values, error) {
 			o, ok := options.(*corev1.PodAttachOptions)
@@ -107,8 +138,8 @@ func NewAttach(pods *Store, k *Kubelets) *Connection {
 }
 
 // NewPortForward returns the portforward subresource of pods.
-func NewPortForward(pods *Store, k *Kubelets) *Connection {
-	return &Connection{pods: pods, kubelets: k,
+func NewPortForward(pods *Store, k *Kubelets, access authorizer.Authorizer) *Connection {
+	return &Connection{pods: pods, kubelets: k, access: access,
 		options: func() runtime.Object { return &corev1.PodPortForwardOptions{} },
 		locate: func(pod *corev1.Pod, options runtime.Object) (string, url.Values, error) {
 			o, ok := options.(*corev1.PodPortForwardOptions)

@@ -6,16 +6,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/petcd/petcd/orchestrator/api/validation"
 )
 
 // NewEphemeralContainers returns the subresource by which containers for debugging are added to a pod.
 func NewEphemeralContainers(pods *Store) *Status {
-	ephemeral := *pods.Store
-	s := &ephemeralStrategy{ephemeral.UpdateStrategy.(*strategy)}
-	ephemeral.UpdateStrategy, ephemeral.ResetFieldsStrategy = s, s
-	return &Status{&ephemeral}
+	return pods.with(&ephemeralStrategy{pods.strategy()})
 }
 
 // ephemeralStrategy lets only ephemeral containers change.
@@ -34,3 +32,6 @@ func (s *ephemeralStrategy) PrepareForUpdate(_ context.Context, obj, old runtime
 func (s *ephemeralStrategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
 	return validation.UpdateEphemeralContainers(obj.(*corev1.Pod), old.(*corev1.Pod))
 }
+
+// GetResetFields implements rest.ResetFieldsStrategy.
+func (s *ephemeralStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldSet { return nil }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,26 +13,28 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/client-go/kubernetes"
-	policylisters "k8s.io/client-go/listers/policy/v1"
 	"k8s.io/client-go/util/retry"
 )
 
 // disruptedPodsMax bounds how many evictions a budget remembers that the disruption controller has not seen yet.
 const disruptedPodsMax = 2000
 
+// evictionTries is how often an eviction looks at a pod again that changes all the time.
+const evictionTries = 10
+
 // Eviction deletes a pod if its disruption budget has room for that, and says when to ask again if it has none.
 type Eviction struct {
-	pods    *Store
-	budgets policylisters.PodDisruptionBudgetLister
-	client  kubernetes.Interface
+	pods   *Store
+	status *Status
+	client kubernetes.Interface
 }
 
-// NewEviction returns the eviction subresource of pods. Budgets are read from the cache and charged through the client.
-func NewEviction(pods *Store, budgets policylisters.PodDisruptionBudgetLister, client kubernetes.Interface) *Eviction {
-	return &Eviction{pods, budgets, client}
+// NewEviction returns the eviction subresource of pods. Budgets are read and charged through the client.
+func NewEviction(pods *Store, client kubernetes.Interface) *Eviction {
+	return &Eviction{pods: pods, status: pods.with(&statusStrategy{pods.strategy()}), client: client}
 }
 
 // New implements rest.Storage.
@@ -59,11 +62,6 @@ func (e *Eviction) Create(ctx context.Context, name string, obj runtime.Object, 
 			return nil, err
 		}
 	}
-	got, err := e.pods.Get(ctx, name, &metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	pod := got.(*corev1.Pod)
 	options := eviction.DeleteOptions
 	if options == nil {
 		options = &metav1.DeleteOptions{}
@@ -72,44 +70,94 @@ func (e *Eviction) Create(ctx context.Context, name string, obj runtime.Object, 
 	if len(options.DryRun) == 0 {
 		options.DryRun = o.DryRun
 	}
-	if !free(pod) {
-		if err := e.charge(ctx, pod, len(options.DryRun) > 0); err != nil {
-			return nil, err
+	err := e.evict(ctx, name, options)
+	for range evictionTries {
+		if !errors.Is(err, errChanged) {
+			break
 		}
+		err = e.evict(ctx, name, options)
 	}
-	if len(options.DryRun) == 0 {
-		if err := e.markDisrupted(ctx, name); err != nil && !apierrors.IsNotFound(err) {
-			return nil, err
-		}
+	if errors.Is(err, errChanged) {
+		return nil, apierrors.NewConflict(corev1.Resource("pods"), name, err)
 	}
-	if _, _, err := e.pods.Delete(ctx, name, rest.ValidateAllObjectFunc, options); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &metav1.Status{Status: metav1.StatusSuccess}, nil
 }
 
-// free tells that a pod counts in no budget: it has ended, has not begun, or is going already.
-func free(pod *corev1.Pod) bool {
-	switch pod.Status.Phase {
-	case corev1.PodSucceeded, corev1.PodFailed, corev1.PodPending:
-		return true
-	}
-	return pod.DeletionTimestamp != nil
-}
+// errChanged says that a pod is no longer what was looked at, so that its budget must be asked again.
+var errChanged = errors.New("the pod changed meanwhile")
 
-// charge takes one disruption from the pod's budget, or says why there is none.
-func (e *Eviction) charge(ctx context.Context, pod *corev1.Pod, dryRun bool) error {
-	budget, err := e.budgetOf(pod)
-	if err != nil || budget == nil {
+// evict does it once. What was not charged to a budget, as the pod was not ready or had not begun, is deleted only as it was then.
+func (e *Eviction) evict(ctx context.Context, name string, options *metav1.DeleteOptions) error {
+	got, err := e.pods.Get(ctx, name, &metav1.GetOptions{})
+	if err != nil {
 		return err
 	}
-	if unhealthyMayGo(budget, pod) {
-		return nil
+	pod := got.(*corev1.Pod)
+	if err := unmet(options.Preconditions, pod); err != nil {
+		return err
 	}
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	charged := false
+	if !free(pod) {
+		if charged, err = e.charge(ctx, pod, dryrun.IsDryRun(options.DryRun)); err != nil {
+			return err
+		}
+	}
+	if pod, err = e.mark(ctx, pod, charged, options.DryRun); err != nil {
+		return err
+	}
+	options = options.DeepCopy()
+	options.Preconditions = metav1.NewUIDPreconditions(string(pod.UID))
+	if !charged && !ended(pod) && !dryrun.IsDryRun(options.DryRun) {
+		options.Preconditions.ResourceVersion = &pod.ResourceVersion
+	}
+	if _, _, err = e.pods.Delete(ctx, name, rest.ValidateAllObjectFunc, options); apierrors.IsConflict(err) {
+		return errChanged
+	}
+	return err
+}
+
+// unmet tells that a pod is not the one that a request means.
+func unmet(p *metav1.Preconditions, pod *corev1.Pod) error {
+	conflict := func(what string, want, have any) error {
+		return apierrors.NewConflict(corev1.Resource("pods"), pod.Name, fmt.Errorf("Precondition failed: %s in precondition: %v, %s in object meta: %v", what, want, what, have))
+	}
+	switch {
+	case p == nil:
+		return nil
+	case p.UID != nil && *p.UID != pod.UID:
+		return conflict("UID", *p.UID, pod.UID)
+	case p.ResourceVersion != nil && *p.ResourceVersion != pod.ResourceVersion:
+		return conflict("ResourceVersion", *p.ResourceVersion, pod.ResourceVersion)
+	}
+	return nil
+}
+
+// ended tells that a pod's containers run no more.
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// free tells that a pod counts in no budget: it has ended, has not begun, or is going already.
+func free(pod *corev1.Pod) bool {
+	return ended(pod) || pod.Status.Phase == corev1.PodPending || pod.DeletionTimestamp != nil
+}
+
+// charge takes one disruption from the pod's budget, or says why there is none. It tells whether there was a budget to charge.
+func (e *Eviction) charge(ctx context.Context, pod *corev1.Pod, dryRun bool) (charged bool, err error) {
+	budget, err := e.budgetOf(ctx, pod)
+	if err != nil || budget == nil || unhealthyMayGo(budget, pod) {
+		return false, err
+	}
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		now, err := e.client.PolicyV1().PodDisruptionBudgets(budget.Namespace).Get(ctx, budget.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
+		}
+		if _, already := now.Status.DisruptedPods[pod.Name]; already {
+			return nil // by this request, which looks again
 		}
 		if err := mayDisrupt(now); err != nil || dryRun {
 			return err
@@ -122,15 +170,17 @@ func (e *Eviction) charge(ctx context.Context, pod *corev1.Pod, dryRun bool) err
 		_, err = e.client.PolicyV1().PodDisruptionBudgets(budget.Namespace).UpdateStatus(ctx, now, metav1.UpdateOptions{})
 		return err
 	})
+	return err == nil, err
 }
 
-// budgetOf is the one budget that a pod counts in; nil if there is none.
-func (e *Eviction) budgetOf(pod *corev1.Pod) (found *policyv1.PodDisruptionBudget, err error) {
-	budgets, err := e.budgets.PodDisruptionBudgets(pod.Namespace).List(labels.Everything())
+// budgetOf is the one budget that a pod counts in; nil if there is none. It asks the store: a cache may not know a new budget yet.
+func (e *Eviction) budgetOf(ctx context.Context, pod *corev1.Pod) (found *policyv1.PodDisruptionBudget, err error) {
+	budgets, err := e.client.PolicyV1().PodDisruptionBudgets(pod.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	for _, b := range budgets {
+	for i := range budgets.Items {
+		b := &budgets.Items[i]
 		selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
 		if err != nil || !selector.Matches(labels.Set(pod.Labels)) {
 			continue
@@ -177,19 +227,23 @@ func mayDisrupt(b *policyv1.PodDisruptionBudget) error {
 	return err
 }
 
-// markDisrupted writes into the pod why it goes.
-func (e *Eviction) markDisrupted(ctx context.Context, name string) error {
-	namespace := request.NamespaceValue(ctx)
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		pod, err := e.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return err
+// mark writes into the pod why it goes. One that was charged may have changed since it was looked at, but must be the same.
+func (e *Eviction) mark(ctx context.Context, seen *corev1.Pod, charged bool, dryRun []string) (*corev1.Pod, error) {
+	change := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+		pod := old.(*corev1.Pod).DeepCopy()
+		if pod.UID != seen.UID || (!charged && pod.ResourceVersion != seen.ResourceVersion) {
+			return nil, errChanged
 		}
 		pod.Status.Conditions = append(without(pod.Status.Conditions, corev1.DisruptionTarget), corev1.PodCondition{
 			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI",
 			Message: "Eviction API: evicting", LastTransitionTime: metav1.Now(),
 		})
-		_, err = e.client.CoreV1().Pods(namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-		return err
+		return pod, nil
 	})
+	anything := func(context.Context, runtime.Object, runtime.Object) error { return nil }
+	obj, _, err := e.status.Update(ctx, seen.Name, change, rest.ValidateAllObjectFunc, anything, false, &metav1.UpdateOptions{DryRun: dryRun})
+	if err != nil {
+		return nil, err
+	}
+	return obj.(*corev1.Pod), nil
 }

@@ -37,6 +37,8 @@ type Kind struct {
 	Generations bool
 	// CreatedByUpdate: a PUT of what does not exist creates it.
 	CreatedByUpdate bool
+	// VersionedUpdates: an update must say which version it changes; elsewhere one that does not overwrites.
+	VersionedUpdates bool
 	// OrphansByDefault: a deletion that does not say otherwise leaves what the object owns.
 	OrphansByDefault bool
 
@@ -46,6 +48,8 @@ type Kind struct {
 	PrepareUpdate func(ctx context.Context, obj, old runtime.Object)
 	// PrepareStatus does so at an update of the status.
 	PrepareStatus func(ctx context.Context, obj, old runtime.Object)
+	// MayEnd: an update after which nothing holds an object that is being deleted ends it only if this says so, too; nil for always.
+	MayEnd func(obj runtime.Object) bool
 	// Grace is how long, in seconds, an object that is being deleted stays; nil: it goes at once.
 	Grace func(obj runtime.Object, options *metav1.DeleteOptions) int64
 	// TTL is when objects end by themselves, in seconds; 0 for never.
@@ -124,6 +128,9 @@ func (b *Builder) Build(k *Kind) (*Store, *Status, error) {
 		ResetFieldsStrategy:       main,
 		TableConvertor:            b.Tables,
 	}
+	if k.MayEnd != nil {
+		store.ShouldDeleteDuringUpdate = func(_ context.Context, _ string, obj, _ runtime.Object) bool { return k.MayEnd(obj) }
+	}
 	if k.TTL > 0 {
 		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return k.TTL, nil }
 	}
@@ -137,14 +144,28 @@ func (b *Builder) Build(k *Kind) (*Store, *Status, error) {
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, nil, fmt.Errorf("registry: %s: %w", k.Plural, err)
 	}
+	made := &Store{store, k}
 	if !k.HasStatus {
-		return &Store{store, k}, nil, nil
+		return made, nil, nil
 	}
-	status := *store
-	s := &statusStrategy{main}
-	status.UpdateStrategy, status.ResetFieldsStrategy = s, s
-	return &Store{store, k}, &Status{&status}, nil
+	return made, made.with(&statusStrategy{main}), nil
 }
+
+// updating is a strategy of a subresource.
+type updating interface {
+	rest.RESTUpdateStrategy
+	rest.ResetFieldsStrategy
+}
+
+// with is a subresource by which the same objects are updated in another way.
+func (s *Store) with(u updating) *Status {
+	same := *s.Store
+	same.UpdateStrategy, same.ResetFieldsStrategy = u, u
+	return &Status{&same}
+}
+
+// strategy is what happens to the objects on the main way.
+func (s *Store) strategy() *strategy { return &strategy{ObjectTyper: s.CreateStrategy, kind: s.kind} }
 
 // examples are an empty object and an empty list of a kind.
 func (b *Builder) examples(k *Kind) (obj, list runtime.Object, err error) {

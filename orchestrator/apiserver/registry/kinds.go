@@ -32,7 +32,7 @@ func Kinds() []*Kind {
 		{GVK: core("PodTemplate"), Plural: "podtemplates", Singular: "podtemplate", Namespaced: true},
 		{GVK: core("Node"), Plural: "nodes", Singular: "node", ShortNames: []string{"no"}, HasStatus: true, StatusAtCreation: true},
 		{GVK: core("Namespace"), Plural: "namespaces", Singular: "namespace", ShortNames: []string{"ns"}, HasStatus: true,
-			Prepare: prepareNamespace, PrepareUpdate: updateNamespace},
+			Prepare: prepareNamespace, PrepareUpdate: updateNamespace, MayEnd: mayEndNamespace},
 		{GVK: core("Service"), Plural: "services", Singular: "service", ShortNames: []string{"svc"}, Categories: all, Namespaced: true,
 			HasStatus: true, CreatedByUpdate: true},
 		{GVK: core("Endpoints"), Plural: "endpoints", Singular: "endpoints", ShortNames: []string{"ep"}, Namespaced: true, CreatedByUpdate: true},
@@ -54,21 +54,22 @@ func Kinds() []*Kind {
 		{GVK: apps("StatefulSet"), Plural: "statefulsets", Singular: "statefulset", ShortNames: []string{"sts"}, Categories: all, Namespaced: true, HasStatus: true, Generations: true},
 		{GVK: apps("ControllerRevision"), Plural: "controllerrevisions", Singular: "controllerrevision", Namespaced: true},
 
-		{GVK: batch("Job"), Plural: "jobs", Singular: "job", Categories: all, Namespaced: true, HasStatus: true, Generations: true, Prepare: prepareJob},
+		{GVK: batch("Job"), Plural: "jobs", Singular: "job", Categories: all, Namespaced: true, HasStatus: true, Generations: true, Prepare: prepareJob,
+			OrphansByDefault: true},
 		{GVK: batch("CronJob"), Plural: "cronjobs", Singular: "cronjob", ShortNames: []string{"cj"}, Categories: all, Namespaced: true, HasStatus: true, Generations: true},
 
-		{GVK: coordinationv1.SchemeGroupVersion.WithKind("Lease"), Plural: "leases", Singular: "lease", Namespaced: true, CreatedByUpdate: true},
+		{GVK: coordinationv1.SchemeGroupVersion.WithKind("Lease"), Plural: "leases", Singular: "lease", Namespaced: true, CreatedByUpdate: true, VersionedUpdates: true},
 		{GVK: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), Plural: "endpointslices", Singular: "endpointslice", Namespaced: true,
 			Prepare: prepareSlice, PrepareUpdate: updateSlice},
 
 		{GVK: policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), Plural: "poddisruptionbudgets", Singular: "poddisruptionbudget", ShortNames: []string{"pdb"}, Namespaced: true,
-			HasStatus: true, Generations: true},
+			HasStatus: true, Generations: true, VersionedUpdates: true},
 		{GVK: schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"), Plural: "priorityclasses", Singular: "priorityclass", ShortNames: []string{"pc"}},
 
 		{GVK: storage("StorageClass"), Plural: "storageclasses", Singular: "storageclass", ShortNames: []string{"sc"}},
-		{GVK: storage("CSINode"), Plural: "csinodes", Singular: "csinode"},
-		{GVK: storage("CSIDriver"), Plural: "csidrivers", Singular: "csidriver"},
-		{GVK: storage("VolumeAttachment"), Plural: "volumeattachments", Singular: "volumeattachment", HasStatus: true},
+		{GVK: storage("CSINode"), Plural: "csinodes", Singular: "csinode", VersionedUpdates: true},
+		{GVK: storage("CSIDriver"), Plural: "csidrivers", Singular: "csidriver", VersionedUpdates: true},
+		{GVK: storage("VolumeAttachment"), Plural: "volumeattachments", Singular: "volumeattachment", VersionedUpdates: true, HasStatus: true},
 
 		{GVK: rbac("Role"), Plural: "roles", Singular: "role", Namespaced: true, CreatedByUpdate: true},
 		{GVK: rbac("RoleBinding"), Plural: "rolebindings", Singular: "rolebinding", Namespaced: true, CreatedByUpdate: true},
@@ -80,6 +81,6 @@ func Kinds() []*Kind {
 		{GVK: networking("IngressClass"), Plural: "ingressclasses", Singular: "ingressclass", Generations: true},
 
 		{GVK: certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"), Plural: "certificatesigningrequests", Singular: "certificatesigningrequest", ShortNames: []string{"csr"},
-			HasStatus: true, Prepare: prepareRequest},
+			HasStatus: true, Prepare: prepareRequest, PrepareUpdate: updateRequest, PrepareStatus: updateRequestStatus},
 	}
 }

@@ -20,10 +20,9 @@ func preparePod(_ context.Context, obj runtime.Object) {
 	}
 }
 
-// updatePod keeps the pod's way of being deleted: only a deletion begins it.
+// updatePod lets a pod be scheduled whose last gate was taken away.
 func updatePod(_ context.Context, obj, old runtime.Object) {
 	pod, was := obj.(*corev1.Pod), old.(*corev1.Pod)
-	pod.Status.QOSClass = was.Status.QOSClass
 	if len(was.Spec.SchedulingGates) > 0 && len(pod.Spec.SchedulingGates) == 0 {
 		pod.Status = *was.Status.DeepCopy()
 		pod.Status.Conditions = without(pod.Status.Conditions, corev1.PodScheduled)

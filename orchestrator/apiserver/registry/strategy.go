@@ -38,8 +38,8 @@ func (s *strategy) NamespaceScoped() bool { return s.kind.Namespaced }
 // AllowCreateOnUpdate implements rest.RESTUpdateStrategy.
 func (s *strategy) AllowCreateOnUpdate(context.Context) bool { return s.kind.CreatedByUpdate }
 
-// AllowUnconditionalUpdate implements rest.RESTUpdateStrategy: an update without a resourceVersion overwrites.
-func (s *strategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+// AllowUnconditionalUpdate implements rest.RESTUpdateStrategy.
+func (s *strategy) AllowUnconditionalUpdate(context.Context) bool { return !s.kind.VersionedUpdates }
 
 // Canonicalize implements rest.RESTCreateStrategy.
 func (s *strategy) Canonicalize(runtime.Object) {}

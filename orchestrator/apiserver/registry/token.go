@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func (t *Token) Create(ctx context.Context, name string, obj runtime.Object, val
 	if err := t.bind(ctx, asked, request.Spec.BoundObjectRef); err != nil {
 		return nil, err
 	}
-	t.extend(asked)
+	lasts := t.extend(asked)
 	if len(o.DryRun) > 0 {
 		return request, nil
 	}
@@ -100,18 +101,23 @@ func (t *Token) Create(ctx context.Context, name string, obj runtime.Object, val
 		return nil, apierrors.NewInternalError(fmt.Errorf("failed to generate token: %w", err))
 	}
 	request.Name, request.Namespace, request.CreationTimestamp = account.Name, account.Namespace, metav1.Now()
-	request.Status = authenticationv1.TokenRequestStatus{Token: token, ExpirationTimestamp: metav1.Time{Time: claims.Expiry.Time()}}
+	request.Spec.ExpirationSeconds = new(int64(lasts.Seconds()))
+	request.Status = authenticationv1.TokenRequestStatus{Token: token, ExpirationTimestamp: metav1.Time{Time: claims.IssuedAt.Time().Add(lasts)}}
 	return request, nil
 }
 
-// extend makes the tokens that every pod gets outlive programs that never read theirs again, and bounds all others.
-func (t *Token) extend(r *serviceaccount.Request) {
-	if r.Pod != nil && r.Expires == serviceaccount.WarnOnlyExpiration {
-		r.WarnAfter, r.Expires = r.Expires, serviceaccount.ExtendedExpiration
-	}
+// extend makes the tokens that every pod gets outlive programs that never read theirs again, and bounds all others. It returns for how long
+// the client shall take its token to last: kubelets fetch the next one by that.
+func (t *Token) extend(r *serviceaccount.Request) (lasts time.Duration) {
 	if t.config.Max > 0 {
 		r.Expires = min(r.Expires, t.config.Max)
 	}
+	lasts = r.Expires
+	ours := !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(t.config.Audiences, a) })
+	if r.Pod != nil && ours && lasts == serviceaccount.WarnOnlyExpiration {
+		r.WarnAfter, r.Expires = lasts, serviceaccount.ExtendedExpiration
+	}
+	return lasts
 }
 
 func tokenErrors(r *authenticationv1.TokenRequest) (errs field.ErrorList) {

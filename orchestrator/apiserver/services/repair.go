@@ -17,8 +17,8 @@ import (
 // RepairInterval is how often what is taken is compared with the Services that there are.
 const RepairInterval = 3 * time.Minute
 
-// Repair makes what is taken agree with the Services that there are. It also makes the stored ranges those of the flags; so it is
-// to succeed once before Services are served.
+// Repair makes what is taken agree with the Services that there are. It also makes the stored ranges those of the flags: before it
+// has, nothing is given out of a range that was changed. So a server is not ready until it has succeeded once.
 func (s *Services) Repair(ctx context.Context, client kubernetes.Interface) error {
 	var errs []error
 	for family, a := range s.ips {

@@ -16,9 +16,7 @@ import (
 func checks(a admission.Attributes) func(*corev1.LimitRangeItem) []error {
 	switch obj := a.GetObject().(type) {
 	case *corev1.Pod:
-		created := a.GetOperation() == admission.Create && a.GetSubresource() == ""
-		resized := a.GetOperation() == admission.Update && a.GetSubresource() == "resize"
-		if created || resized {
+		if a.GetOperation() == admission.Create && a.GetSubresource() == "" {
 			return func(item *corev1.LimitRangeItem) []error { return checkPod(obj, item) }
 		}
 	case *corev1.PersistentVolumeClaim:

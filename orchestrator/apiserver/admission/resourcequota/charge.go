@@ -97,7 +97,9 @@ func add(q *corev1.ResourceQuota, amount corev1.ResourceList) (*corev1.ResourceQ
 	for name, n := range part {
 		used, known := next.Status.Used[name]
 		if !known {
-			unknown = append(unknown, string(name))
+			if n.Sign() > 0 { // what shrinks needs no room, and its controller will count what is left
+				unknown = append(unknown, string(name))
+			}
 			continue
 		}
 		used.Add(n)

@@ -32,6 +32,8 @@ const (
 	lookedUp = 30 * time.Second
 	// remembered is for how many namespaces, and of how many quotas it is known what was written last.
 	remembered = 10_000
+	// refundTimeout is how long a request that is refused may go on for giving back what it was charged.
+	refundTimeout = 10 * time.Second
 )
 
 // Register makes the plugin known by its name.
@@ -81,7 +83,7 @@ func (p *Plugin) ValidateInitialization() error {
 
 // Validate implements admission.ValidationInterface.
 func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
-	if a.GetNamespace() == "" || !counts(a) {
+	if a.GetNamespace() == "" || a.GetSubresource() != "" { // no subresource changes how much there is
 		return nil
 	}
 	if !p.WaitForReady() {
@@ -104,17 +106,6 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 		charged = append(charged, b)
 	}
 	return nil
-}
-
-// counts tells that a request may change how much there is.
-func counts(a admission.Attributes) bool {
-	switch a.GetSubresource() {
-	case "":
-		return true
-	case "resize":
-		return a.GetResource().GroupResource() == corev1.Resource("pods")
-	}
-	return false
 }
 
 // of returns the quotas of a namespace. The informer may not have seen the first one yet: so once in a while the apiserver is
@@ -174,8 +165,11 @@ func (p *Plugin) usage(a admission.Attributes, q *corev1.ResourceQuota, obj runt
 	return quota.UsageOf(a.GetResource().GroupResource(), obj, p.clock.Now()), nil
 }
 
-// refund takes back what was charged before another quota refused. What fails here the resource quota controller puts right.
+// refund takes back what was charged before another quota refused, even if the client has gone meanwhile. What fails here the
+// resource quota controller puts right.
 func (p *Plugin) refund(ctx context.Context, charged []bill, dryRun bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refundTimeout)
+	defer cancel()
 	for _, b := range charged {
 		b.amount = quotav1.Subtract(nil, b.amount)
 		if err := p.charge(ctx, b, dryRun); err != nil {

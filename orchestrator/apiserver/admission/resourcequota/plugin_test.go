@@ -104,6 +104,7 @@ func TestCharge(t *testing.T) {
 		"update, less": {quotaOf("q", list("services.nodeports", "0"), list("services.nodeports", "5")), request{Object: service("ClusterIP"), Old: service("NodePort")}, "", "services.nodeports=3"},
 		"update, over": {quotaOf("q", list("services.nodeports", "1"), list("services.nodeports", "0")), request{Object: service("NodePort"), Old: service("ClusterIP")}, "requested: services.nodeports=2, used: services.nodeports=0, limited: services.nodeports=1", "services.nodeports=0"},
 		"below zero":   {quotaOf("q", list("services.nodeports", "1"), list("services.nodeports", "0")), request{Object: service("ClusterIP"), Old: service("NodePort")}, "", "services.nodeports=0"},
+		"less unknown": {quotaOf("q", list("services.nodeports", "5"), nil), request{Object: service("ClusterIP"), Old: service("NodePort")}, "", ""},
 		"same":         {quotaOf("q", list("pods", "0"), list("pods", "7")), request{Object: pod(""), Old: pod("")}, "", "pods=7"},
 		"status":       {quotaOf("q", list("pods", "0"), list("pods", "0")), request{Object: pod(""), Subresource: "status"}, "", "pods=0"},
 	} {
@@ -129,6 +130,23 @@ func TestAllOrNothing(t *testing.T) {
 	client := admissiontest.Start(t, p, quotaOf("a", list("pods", "5"), list("pods", "1")), quotaOf("b", list("pods", "1"), list("pods", "1")))
 	compareAndSwap(client)
 	require.ErrorContains(t, admissiontest.Send(context.Background(), p, admissiontest.Request{Object: pod("")}), "exceeded quota: b")
+	require.Equal(t, "pods=1", used(t, client, "a"))
+}
+
+// A client that goes while its request is refused is no reason to keep what it was charged.
+func TestRefundOutlivesTheClient(t *testing.T) {
+	p := New(clocktesting.NewFakePassiveClock(time.Now()))
+	client := admissiontest.Start(t, p, quotaOf("a", list("pods", "5"), list("pods", "1")), quotaOf("b", list("pods", "1"), list("pods", "1")))
+	compareAndSwap(client)
+	ctx, leave := context.WithCancel(context.Background())
+	client.PrependReactor("get", "resourcequotas", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if action.(clienttesting.GetAction).GetName() == "b" {
+			leave()
+		}
+		return false, nil, nil
+	})
+	require.ErrorContains(t, admissiontest.Send(ctx, p, admissiontest.Request{Object: pod("")}), "exceeded quota: b")
+	require.Error(t, ctx.Err())
 	require.Equal(t, "pods=1", used(t, client, "a"))
 }
 
