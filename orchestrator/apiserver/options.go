@@ -67,13 +67,13 @@ type KubeletFlags struct {
 // NewOptions returns upstream's defaults.
 func NewOptions() *Options {
 	o := &Options{
-		Server:       genericoptions.NewServerRunOptions(),
-		Serving:      genericoptions.NewSecureServingOptions().WithLoopback(),
-		Etcd:         genericoptions.NewEtcdOptions(storagebackend.NewDefaultConfig("/registry", nil)),
-		Audit:        genericoptions.NewAuditOptions(),
-		Features:     genericoptions.NewFeatureOptions(),
-		Logs:         logs.NewOptions(),
-		Modes:        []string{"AlwaysAllow"},
+		Server:        genericoptions.NewServerRunOptions(),
+		Serving:       genericoptions.NewSecureServingOptions().WithLoopback(),
+		Etcd:          genericoptions.NewEtcdOptions(storagebackend.NewDefaultConfig("/registry", nil)),
+		Audit:         genericoptions.NewAuditOptions(),
+		Features:      genericoptions.NewFeatureOptions(),
+		Logs:          logs.NewOptions(),
+		Modes:         []string{"AlwaysAllow"},
 		ServiceRanges: prefixes{netip.MustParsePrefix("10.0.0.0/24")},
 		NodePorts:     utilnet.PortRange{Base: 30000, Size: 2768},
 		EventTTL:      time.Hour,

@@ -24,7 +24,7 @@ func parse(t *testing.T, args ...string) (*Options, error) {
 
 func TestValidate(t *testing.T) {
 	for arg, want := range map[string]string{
-		"--v=0":                                                  "",
+		"--event-ttl=1h":                                         "",
 		"--event-ttl=0":                                          "",
 		"--event-ttl=-1s":                                        "--event-ttl must not be negative: -1s",
 		"--service-cluster-ip-range=10.0.0.0/12":                 "",
@@ -36,14 +36,10 @@ func TestValidate(t *testing.T) {
 		"--service-node-port-range=":                             "--service-node-port-range: allocator: no range of node ports",
 		"--service-node-port-range=30000":                        "",
 		"--requestheader-username-headers= ":                     "requestheader-username-headers",
-		"--service-account-issuer=":                              "--service-account-issuer and --service-account-signing-key-file are required",
+		"--service-account-signing-key-file=":                    "--service-account-issuer and --service-account-signing-key-file are required",
 	} {
 		t.Run(arg, func(t *testing.T) {
-			args := []string{arg}
-			if arg == "--v=0" { // a flag of the command, not of the options: the defaults
-				args = nil
-			}
-			o, err := parse(t, args...)
+			o, err := parse(t, arg)
 			require.NoError(t, err)
 			if err := o.Validate(); want != "" {
 				require.ErrorContains(t, err, want)

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
@@ -38,7 +38,7 @@ func TestRolesAreGuardedBeforeQuotas(t *testing.T) {
 		options: &Options{Modes: []string{authz.RBAC}}, informers: informers.NewSharedInformerFactory(fake.NewClientset(), 0),
 		config: &genericapiserver.Config{AdmissionControl: quota},
 	}
-	b.config.Authorization.Authorizer = admissiontest.Authorizer(func(authorizer.Attributes) bool { return false })
+	b.config.Authorization.Authorizer = authorizerfactory.NewAlwaysDenyAuthorizer()
 	b.guardRoles()
 	role := &rbacv1.Role{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "r"},

@@ -12,6 +12,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/petcd/petcd/orchestrator/controller"
 )
 
 // patience is how long a cluster may take to get over what was done to it, on a busy machine.
@@ -42,12 +44,12 @@ func ready(t *testing.T, client kubernetes.Interface, name string, replicas int)
 		}
 		running := 0
 		for i := range list.Items {
-			if list.Items[i].Status.Phase == v1.PodRunning && list.Items[i].DeletionTimestamp == nil {
+			if p := &list.Items[i]; controller.Ready(p) && p.DeletionTimestamp == nil {
 				running++
 			}
 		}
 		pods = list.Items
-		return running == replicas && len(list.Items) == replicas, fmt.Errorf("%d of %d run", running, len(list.Items))
+		return running == replicas && len(list.Items) == replicas, fmt.Errorf("%d of %d are ready", running, len(list.Items))
 	})
 	return pods
 }
@@ -60,8 +62,7 @@ func TestNodeFailure(t *testing.T) {
 	if os.Getenv("PETCD_REAL_TIME") != "" {
 		grace, flags, beat = 40*time.Second, nil, 10*time.Second
 	}
-	c, client, _ := start(t, Options{Controller: flags})
-	_ = c
+	_, client, _ := start(t, Options{Controller: flags})
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	nodes := NewNodes(client, NodeOptions{Names: []string{"node1", "node2", "node3"}, Lease: beat})

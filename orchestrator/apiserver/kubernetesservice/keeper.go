@@ -64,7 +64,10 @@ func (k *Keeper) AddHooks(s *genericapiserver.GenericAPIServer) error {
 		keeping.Wait() // or it would take the lease again
 		ctx, cancel := context.WithTimeout(context.Background(), withdrawTimeout)
 		defer cancel()
-		return k.withdraw(ctx)
+		if err := k.withdraw(ctx); err != nil { // no reason to end without answering the requests that are under way
+			klog.FromContext(ctx).Info("Could not withdraw this apiserver from the service: its lease ends by itself", "err", err)
+		}
+		return nil
 	})
 }
 
