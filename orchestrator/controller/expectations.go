@@ -16,6 +16,7 @@ const expectationsTTL = 5 * time.Minute
 // a controller must not decide from its cache how many more it needs.
 type Expectations struct {
 	clock clock.PassiveClock
+	loop  *Loop
 
 	mu sync.Mutex
 	of map[string]*expected
@@ -27,12 +28,14 @@ type expected struct {
 	since     time.Time
 }
 
-// NewExpectations returns none.
-func NewExpectations(c clock.PassiveClock) *Expectations {
-	return &Expectations{clock: c, of: map[string]*expected{}}
+// NewExpectations returns none. loop is that of the owners: one whose expectation is given up is queued there, for nothing else may
+// ever happen to it.
+func NewExpectations(c clock.PassiveClock, loop *Loop) *Expectations {
+	return &Expectations{clock: c, loop: loop, of: map[string]*expected{}}
 }
 
-// Satisfied tells that all came true, or that it has been too long.
+// Satisfied tells that all came true, or that it has been too long. A sync asks before it reads the cache: what is shown in between
+// would be missing from what it has read.
 func (x *Expectations) Satisfied(key string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -40,10 +43,12 @@ func (x *Expectations) Satisfied(key string) bool {
 	if !ok {
 		return true
 	}
-	if e.empty() || x.clock.Since(e.since) > expectationsTTL {
+	left := expectationsTTL - x.clock.Since(e.since)
+	if e.empty() || left <= 0 {
 		delete(x.of, key)
 		return true
 	}
+	x.loop.AddAfter(key, left) // what was expected first may have set an earlier time
 	return false
 }
 
@@ -86,6 +91,7 @@ func (x *Expectations) change(key string, f func(*expected)) {
 	}
 	e.since = x.clock.Now()
 	f(e)
+	x.loop.AddAfter(key, expectationsTTL)
 }
 
 func (x *Expectations) seen(key string, f func(*expected)) {

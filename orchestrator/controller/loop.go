@@ -45,13 +45,20 @@ type Loop struct {
 	synced  []cache.InformerSynced
 }
 
+// maxBackoff is how long a sync that fails is put off at most. What it waits for, a quota or an apiserver, may be there again any
+// time, and nobody looks at a cluster for the quarter of an hour to which client-go's own limit grows.
+const maxBackoff = time.Minute
+
+func newLimiter() workqueue.TypedRateLimiter[string] {
+	return workqueue.NewTypedWithMaxWaitRateLimiter(workqueue.DefaultTypedControllerRateLimiter[string](), maxBackoff)
+}
+
 // NewLoop returns a loop of so many goroutines. They start when all of synced hold, the caches of what sync reads.
 func NewLoop(name string, workers int, sync Sync, synced ...cache.InformerSynced) *Loop {
 	return &Loop{
 		name: name, sync: sync, workers: workers, synced: synced,
 		queue: workqueue.NewTypedRateLimitingQueueWithConfig(
-			workqueue.DefaultTypedControllerRateLimiter[string](),
-			workqueue.TypedRateLimitingQueueConfig[string]{Name: name}),
+			newLimiter(), workqueue.TypedRateLimitingQueueConfig[string]{Name: name}),
 	}
 }
 

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -13,8 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes/fake"
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
@@ -54,11 +51,12 @@ func TestOwnedQueuesOwners(t *testing.T) {
 		}, []string{"ns/adopter", "ns/set"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expected := NewExpectations(clocktesting.NewFakePassiveClock(time.Unix(1, 0)))
+			loop := NewLoop("test", 1, nil)
+			expected := NewExpectations(clocktesting.NewFakePassiveClock(time.Unix(1, 0)), loop)
 			expected.ExpectCreations("ns/set", 1)
 			expected.ExpectDeletion("ns/set", "q")
 			o := Owned[*v1.Pod]{
-				Loop: NewLoop("test", 1, nil), Kind: ownerKind, Expected: expected,
+				Loop: loop, Kind: ownerKind, Expected: expected,
 				Owner: func(_, name string) (metav1.Object, error) {
 					if name != "set" {
 						return nil, apierrors.NewNotFound(schema.GroupResource{}, name)
@@ -79,28 +77,6 @@ func TestOwnedQueuesOwners(t *testing.T) {
 			require.Equal(t, c.open, !expected.Satisfied("ns/set"))
 		})
 	}
-}
-
-func TestPodsByOwnerAreOwnAndOrphans(t *testing.T) {
-	elsewhere := ownedPod("elsewhere", "", "")
-	elsewhere.Namespace = "other"
-	client := fake.NewSimpleClientset(
-		ownedPod("own", "set", "set-uid"), ownedPod("foreign", "x", "x-uid"), ownedPod("orphan", "", ""), elsewhere)
-	e := &Env{Informers: informers.NewSharedInformerFactory(client, 0)}
-	list := PodsByOwner(e)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer e.Informers.Shutdown()
-	defer cancel()
-	e.Informers.Start(ctx.Done())
-	e.Informers.WaitForCacheSync(ctx.Done())
-	pods, err := list(&metav1.ObjectMeta{Namespace: "ns", UID: "set-uid"})
-	require.NoError(t, err)
-	var names []string
-	for _, p := range pods {
-		names = append(names, p.Name)
-	}
-	slices.Sort(names)
-	require.Equal(t, []string{"orphan", "own"}, names)
 }
 
 func TestSelecting(t *testing.T) {

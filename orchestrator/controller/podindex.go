@@ -4,9 +4,38 @@ import (
 	"fmt"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/cache"
 )
+
+// ownerIndex is the pod informer's index by the owner's UID; orphans are under their namespace.
+const ownerIndex = "petcd.owner"
+
+// PodsByOwner returns what lists the pods that an owner has or might adopt: the candidates of a Claim. Call it before the
+// informers start.
+func PodsByOwner(e *Env) func(owner metav1.Object) ([]*v1.Pod, error) {
+	list := podsBy(e, ownerIndex, func(p *v1.Pod) []string {
+		if ref := metav1.GetControllerOf(p); ref != nil {
+			return []string{string(ref.UID)}
+		}
+		return []string{orphansOf(p.Namespace)}
+	})
+	return func(owner metav1.Object) ([]*v1.Pod, error) {
+		own, err := list(string(owner.GetUID()))
+		if err != nil {
+			return nil, fmt.Errorf("pods of %s/%s: %w", owner.GetNamespace(), owner.GetName(), err)
+		}
+		orphans, err := list(orphansOf(owner.GetNamespace()))
+		if err != nil {
+			return nil, fmt.Errorf("orphans in %s: %w", owner.GetNamespace(), err)
+		}
+		return append(own, orphans...), nil
+	}
+}
+
+// orphansOf is a key that is no UID.
+func orphansOf(namespace string) string { return "orphans/" + namespace }
 
 // nodeIndex is the pod informer's index by node. Every controller that wants it shares the one that the first has added.
 const nodeIndex = "petcd.node"

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,4 +46,26 @@ func TestPodIndexes(t *testing.T) {
 			require.Equal(t, c.want, pods)
 		})
 	}
+}
+
+func TestPodsByOwnerAreOwnAndOrphans(t *testing.T) {
+	elsewhere := ownedPod("elsewhere", "", "")
+	elsewhere.Namespace = "other"
+	client := fake.NewSimpleClientset(
+		ownedPod("own", "set", "set-uid"), ownedPod("foreign", "x", "x-uid"), ownedPod("orphan", "", ""), elsewhere)
+	e := &Env{Informers: informers.NewSharedInformerFactory(client, 0)}
+	list := PodsByOwner(e)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer e.Informers.Shutdown()
+	defer cancel()
+	e.Informers.Start(ctx.Done())
+	e.Informers.WaitForCacheSync(ctx.Done())
+	pods, err := list(&metav1.ObjectMeta{Namespace: "ns", UID: "set-uid"})
+	require.NoError(t, err)
+	var names []string
+	for _, p := range pods {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	require.Equal(t, []string{"orphan", "own"}, names)
 }

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2"
 )
 
@@ -37,7 +39,7 @@ func Run(ctx context.Context, o *Options, work func(ctx context.Context, config 
 	return o.elected(ctx, config, watchdog, work)
 }
 
-// elected works while this instance holds the lease.
+// elected works while this instance holds the program's Lease.
 func (o *Options) elected(ctx context.Context, config *rest.Config, watchdog *leaderelection.HealthzAdaptor, work func(context.Context, *rest.Config) error) error {
 	host, err := os.Hostname()
 	if err != nil {
@@ -55,30 +57,22 @@ func (o *Options) elected(ctx context.Context, config *rest.Config, watchdog *le
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}
-	// The lease is given back when the work has ended, and not before: until then no other may begin.
-	electing, release := context.WithCancel(context.WithoutCancel(ctx))
-	defer release()
-	var leads atomic.Bool
-	defer context.AfterFunc(ctx, func() {
-		if !leads.Load() {
-			release()
-		}
-	})()
-	var failed error
-	finished := make(chan struct{})
+	return o.lead(ctx, lock, watchdog, func(ctx context.Context) error { return work(ctx, config) })
+}
+
+// lead works while this instance holds the lock. The lock is given back when the work has ended, and not before: until then no
+// other may begin. When the lock is lost there is nothing to give back, and nothing to wait for: what still works must end with
+// the process.
+func (o *Options) lead(ctx context.Context, lock resourcelock.Interface, watchdog *leaderelection.HealthzAdaptor, work func(context.Context) error) error {
+	electing, stopElecting := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while the work comes to its end
+	defer stopElecting()
+	led := make(chan context.Context, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: lock, Name: o.Name, WatchDog: watchdog, ReleaseOnCancel: true,
-		LeaseDuration: o.Election.LeaseDuration.Duration, RenewDeadline: o.Election.RenewDeadline.Duration, RetryPeriod: o.Election.RetryPeriod.Duration,
+		Lock: lock, Name: o.Name, WatchDog: watchdog,
+		ReleaseOnCancel: false, // the elector would do so before it tells the work of a loss, and might take the lock from its new holder
+		LeaseDuration:   o.Election.LeaseDuration.Duration, RenewDeadline: o.Election.RenewDeadline.Duration, RetryPeriod: o.Election.RetryPeriod.Duration,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(leading context.Context) {
-				defer release()
-				defer close(finished)
-				leads.Store(true)
-				working, stop := context.WithCancel(leading)
-				defer stop()
-				defer context.AfterFunc(ctx, stop)()
-				failed = work(working, config)
-			},
+			OnStartedLeading: func(leading context.Context) { led <- leading },
 			OnStoppedLeading: func() {},
 			OnNewLeader:      func(id string) { klog.FromContext(ctx).Info("Leader", "program", o.Name, "identity", id) },
 		},
@@ -87,17 +81,58 @@ func (o *Options) elected(ctx context.Context, config *rest.Config, watchdog *le
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}
 	watchdog.SetLeaderElection(elector)
-	elector.Run(electing)
-	select {
-	case <-finished:
-		return failed
-	default:
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		elector.Run(electing)
+	}()
+	giveBack := func() {
+		stopElecting()
+		<-over // the lock is ours alone now
+		o.release(ctx, lock)
 	}
-	if ctx.Err() == nil {
+
+	var leading context.Context
+	select {
+	case leading = <-led:
+	case <-ctx.Done():
+		giveBack() // it may have been got in this very moment
+		return nil
+	}
+	working, stop := context.WithCancel(leading)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	ended := make(chan error, 1)
+	go func() { ended <- work(working) }()
+	select {
+	case err = <-ended:
+	case <-leading.Done():
+	}
+	if leading.Err() != nil {
 		return ErrLost
 	}
-	if leads.Load() {
-		<-finished
+	giveBack()
+	return err
+}
+
+// release gives the lock back if it is this instance's, so that the next needn't wait until it expires.
+func (o *Options) release(ctx context.Context, lock resourcelock.Interface) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Election.RenewDeadline.Duration)
+	defer cancel()
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error { // a last renewal may be under way still
+		held, _, err := lock.Get(ctx)
+		if apierrors.IsNotFound(err) || (err == nil && held.HolderIdentity != lock.Identity()) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := metav1.Now()
+		return lock.Update(ctx, resourcelock.LeaderElectionRecord{
+			LeaderTransitions: held.LeaderTransitions, LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now,
+		})
+	})
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Cannot give the lease back; it will expire", "program", o.Name)
 	}
-	return failed
 }

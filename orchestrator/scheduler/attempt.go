@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/klog/v2"
 
+	"github.com/petcd/petcd/orchestrator/scheduler/change"
 	"github.com/petcd/petcd/orchestrator/scheduler/preempt"
 	"github.com/petcd/petcd/orchestrator/scheduler/queue"
 	"github.com/petcd/petcd/orchestrator/scheduler/view"
@@ -28,7 +29,15 @@ func (s *Scheduler) attempt(ctx context.Context, item *queue.Item) {
 	var reserved *volume.Reservation
 	var node string
 	var err error
+	gone, freed := false, false
 	s.cluster.With(func(st *view.State) {
+		if gone = !s.queue.Has(item); gone {
+			return // deleted, or given a node by somebody else
+		}
+		if gone = st.Placed(pod.Key()) != nil; gone {
+			s.queue.Done(item) // an informer that was late put it into the queue again
+			return
+		}
 		o = s.choice.choose(st, pod)
 		if o.node == nil {
 			s.preempt(st, pod, &o)
@@ -36,10 +45,16 @@ func (s *Scheduler) attempt(ctx context.Context, item *queue.Item) {
 		}
 		node = o.node.Name
 		if reserved, err = s.volumes.Reserve(pod.Pod, o.node.Object); err == nil {
+			nominated := st.Unnominate(pod.Key())
+			freed = nominated != "" && nominated != node
 			st.Assume(pod, node)
 		}
 	})
+	if freed {
+		s.queue.Wake(change.PodGone)
+	}
 	switch {
+	case gone:
 	case err != nil:
 		s.metrics.observe(resultError, s.clock.Since(begin))
 		s.fail(ctx, item, fmt.Errorf("reserve volumes: %w", err))
@@ -63,15 +78,15 @@ func (s *Scheduler) preempt(st *view.State, pod *view.Pod, o *outcome) {
 	if o.nodes == 0 {
 		return
 	}
-	if o.preemption = preempt.NotEligible(st, pod); o.preemption != "" {
-		return
-	}
 	counts := map[string]int{}
 	q := preempt.Question{Context: &s.choice.context, Filters: s.choice.filters, Pod: pod, Now: s.clock.Now()}
 	for _, r := range o.refused {
 		if !r.why.Final {
 			q.Candidates = append(q.Candidates, r.node)
 		}
+	}
+	if o.preemption = preempt.NotEligible(st, pod, q.Candidates); o.preemption != "" {
+		return
 	}
 	if len(q.Candidates) > 0 {
 		budgets, err := s.budgets.List(labels.Everything())

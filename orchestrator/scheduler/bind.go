@@ -20,6 +20,7 @@ func (s *Scheduler) bind(ctx context.Context, item *queue.Item, node string, res
 	pod := item.Pod
 	err := reserved.Commit(ctx, node)
 	if err == nil {
+		s.notes.drop(pod.Key()) // why it had no node
 		err = s.client.CoreV1().Pods(pod.Namespace).Bind(ctx, &v1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID},
 			Target:     v1.ObjectReference{Kind: "Node", Name: node},

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
+	"github.com/petcd/petcd/orchestrator/scheduler/change"
 	"github.com/petcd/petcd/orchestrator/scheduler/preempt"
 	"github.com/petcd/petcd/orchestrator/scheduler/queue"
 	"github.com/petcd/petcd/orchestrator/scheduler/view"
@@ -23,11 +24,18 @@ func (s *Scheduler) unschedulable(ctx context.Context, item *queue.Item, o *outc
 	var nominate *string
 	switch {
 	case o.plan != nil:
+		if !s.makeRoom(ctx, item, o.plan) {
+			return
+		}
 		nominate = &o.plan.Node.Name
-		helps |= s.makeRoom(ctx, item.Pod, o.plan)
+		helps |= change.PodGone
 	case o.preemption == preempt.Waits:
 	default:
-		s.cluster.With(func(st *view.State) { st.Unnominate(pod.UID) })
+		var freed bool
+		s.cluster.With(func(st *view.State) { freed = st.Unnominate(pod.UID) != "" })
+		if freed {
+			s.queue.Wake(change.PodGone)
+		}
 		nominate = new(string)
 	}
 	s.queue.Unschedulable(item, helps)
@@ -60,23 +68,17 @@ func (s *Scheduler) tell(ctx context.Context, pod *v1.Pod, reason, message strin
 		Type: v1.PodScheduled, Status: v1.ConditionFalse, Reason: reason, Message: message, ObservedGeneration: pod.Generation,
 	}
 	old := podScheduled(pod)
-	same := old != nil && old.Status == condition.Status && old.Reason == reason && old.Message == message
-	if same && (nominated == nil || *nominated == pod.Status.NominatedNodeName) {
-		return
-	}
+	said := old != nil && old.Status == condition.Status && old.Reason == reason && old.Message == message &&
+		(nominated == nil || *nominated == pod.Status.NominatedNodeName)
 	condition.LastTransitionTime = metav1.NewTime(s.clock.Now())
 	if old != nil && old.Status == condition.Status {
 		condition.LastTransitionTime = old.LastTransitionTime
 	}
 	status := map[string]any{"conditions": []v1.PodCondition{condition}}
-	if nominated != nil && *nominated != pod.Status.NominatedNodeName {
+	if nominated != nil {
 		status["nominatedNodeName"] = orNull(*nominated)
 	}
-	s.tasks.Go(func() {
-		if err := s.patchStatus(ctx, pod, status); err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
-			klog.FromContext(ctx).Error(err, "Error updating pod", "pod", klog.KObj(pod))
-		}
-	})
+	s.note(ctx, pod, status, said)
 }
 
 // orNull is null in JSON for "": a patch removes the field then.

@@ -11,15 +11,22 @@ import (
 
 	"github.com/petcd/petcd/orchestrator/scheduler/change"
 	"github.com/petcd/petcd/orchestrator/scheduler/preempt"
+	"github.com/petcd/petcd/orchestrator/scheduler/queue"
 	"github.com/petcd/petcd/orchestrator/scheduler/view"
 )
 
 // makeRoom carries out a plan: the pod is nominated to the node at once, so that no pod of lower priority takes what becomes free,
-// and the victims are deleted by a goroutine. It returns what the pod waits for.
-func (s *Scheduler) makeRoom(ctx context.Context, pod *view.Pod, plan *preempt.Plan) change.Set {
+// and the victims are deleted by a goroutine. It returns false, and does nothing, if the pod is gone.
+func (s *Scheduler) makeRoom(ctx context.Context, item *queue.Item, plan *preempt.Plan) bool {
+	pod, node, victims := item.Pod, plan.Node.Name, plan.Victims
 	var lesser []*view.Pod
+	var left string
+	gone := false
 	s.cluster.With(func(st *view.State) {
-		for _, p := range st.Nominated(plan.Node.Name) {
+		if gone = !s.queue.Has(item); gone {
+			return
+		}
+		for _, p := range st.Nominated(node) {
 			if p.Priority < pod.Priority {
 				lesser = append(lesser, p)
 			}
@@ -27,26 +34,33 @@ func (s *Scheduler) makeRoom(ctx context.Context, pod *view.Pod, plan *preempt.P
 		for _, p := range lesser {
 			st.Unnominate(p.Key()) // what they were promised there goes to this pod
 		}
-		st.Nominate(pod, plan.Node.Name)
+		left = st.Unnominate(pod.Key())
+		st.Nominate(pod, node)
+		for _, v := range victims {
+			st.Doom(v.Key(), true)
+		}
 	})
-	node, victims := plan.Node.Name, plan.Victims
+	if gone {
+		return false
+	}
+	for _, p := range lesser {
+		s.note(ctx, p.Pod, map[string]any{"nominatedNodeName": nil}, false)
+	}
+	if len(lesser) > 0 || (left != "" && left != node) {
+		s.queue.Wake(change.PodGone) // the lesser must look elsewhere; where the pod was to go before, others may
+	}
 	s.metrics.victims.Add(float64(len(victims)))
 	s.tasks.Go(func() {
-		for _, p := range lesser {
-			err := s.patchStatus(ctx, p.Pod, map[string]any{"nominatedNodeName": nil})
-			if err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
-				klog.FromContext(ctx).Error(err, "Cannot clear nominatedNodeName", "pod", klog.KObj(p.Pod))
-			}
-		}
 		for _, v := range victims {
 			err := s.remove(ctx, v.Pod, pod.Pod, node)
 			if err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).Error(err, "Error preempting pod", "pod", klog.KObj(v.Pod), "preemptor", klog.KObj(pod.Pod))
+				s.cluster.With(func(st *view.State) { st.Doom(v.Key(), false) })
 				s.queue.Wake(change.PodGone) // somebody must try again
 			}
 		}
 	})
-	return change.PodGone
+	return true
 }
 
 // remove deletes a victim, after it says why. One that is on its way out already needn't be told.

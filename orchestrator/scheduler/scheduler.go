@@ -44,6 +44,7 @@ type Scheduler struct {
 	volumes *volume.Binder
 	budgets policylisters.PodDisruptionBudgetLister
 	choice  chooser
+	notes   notes
 	synced  []cache.InformerSynced
 	tasks   sync.WaitGroup
 }

@@ -43,15 +43,7 @@ type rig struct {
 
 func start(t *testing.T, objs ...runtime.Object) *rig {
 	t.Helper()
-	r := &rig{t: t, client: fake.NewClientset(objs...), clock: testclock.NewFakeClock(time.Unix(1_000_000, 0)), reg: prometheus.NewRegistry()}
-	r.client.PrependReactor("create", "pods", r.bind)
-	metrics, err := NewMetrics(r.reg)
-	require.NoError(t, err)
-	f := informers.NewSharedInformerFactory(r.client, 0)
-	r.sched, err = New(Config{
-		Client: r.client, Informers: f, Events: recorder{r: r}, Clock: r.clock, Rand: rand.New(rand.NewPCG(1, 2)), Metrics: metrics,
-	})
-	require.NoError(t, err)
+	r, f := newRig(t, objs...)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.Start(ctx.Done())
 	ended := make(chan struct{})
@@ -65,6 +57,21 @@ func start(t *testing.T, objs ...runtime.Object) *rig {
 		f.Shutdown()
 	})
 	return r
+}
+
+// newRig makes a scheduler that doesn't run yet, and what it would be told by.
+func newRig(t *testing.T, objs ...runtime.Object) (*rig, informers.SharedInformerFactory) {
+	t.Helper()
+	r := &rig{t: t, client: fake.NewClientset(objs...), clock: testclock.NewFakeClock(time.Unix(1_000_000, 0)), reg: prometheus.NewRegistry()}
+	r.client.PrependReactor("create", "pods", r.bind)
+	metrics, err := NewMetrics(r.reg)
+	require.NoError(t, err)
+	f := informers.NewSharedInformerFactory(r.client, 0)
+	r.sched, err = New(Config{
+		Client: r.client, Informers: f, Events: recorder{r: r}, Clock: r.clock, Rand: rand.New(rand.NewPCG(1, 2)), Metrics: metrics,
+	})
+	require.NoError(t, err)
+	return r, f
 }
 
 // bind does what the apiserver does with a binding.

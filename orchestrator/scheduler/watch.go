@@ -111,13 +111,17 @@ func (s *Scheduler) podSet(old, pod *v1.Pod) {
 	case pod.Status.Phase == v1.PodSucceeded || pod.Status.Phase == v1.PodFailed:
 		s.podGone(pod)
 	case pod.Spec.NodeName != "":
+		defer s.queue.Delete(pod.UID)
 		var what change.Set
 		s.cluster.With(func(st *view.State) {
 			before, assumed := st.Placed(pod.UID), st.Assumed(pod.UID)
+			nominated := st.Unnominate(pod.UID)
 			st.SetPod(pod)
 			what = ofPod(before, st.Placed(pod.UID), assumed)
+			if nominated != "" && nominated != pod.Spec.NodeName {
+				what |= change.PodGone
+			}
 		})
-		s.queue.Delete(pod.UID)
 		s.queue.Wake(what)
 	case pod.Spec.SchedulerName != Name && pod.Spec.SchedulerName != "":
 	case pod.DeletionTimestamp != nil:
@@ -143,14 +147,15 @@ func (s *Scheduler) podWaits(pod *v1.Pod, isNew bool) {
 	s.queue.Set(pod)
 }
 
-// podGone drops a pod that was deleted or has ended: it holds nothing any more.
+// podGone drops a pod that was deleted or has ended: it holds nothing any more. It leaves the queue before the view, so that an
+// attempt that is under way either finds it gone from the queue, or what the attempt did to the view is undone here.
 func (s *Scheduler) podGone(pod *v1.Pod) {
+	s.queue.Delete(pod.UID)
 	var held bool
 	s.cluster.With(func(st *view.State) {
 		held = st.Placed(pod.UID) != nil || st.NominatedTo(pod.UID) != ""
 		st.RemovePod(pod.UID)
 	})
-	s.queue.Delete(pod.UID)
 	if held {
 		s.queue.Wake(change.PodGone)
 	}

@@ -53,11 +53,17 @@ func prepareJob(_ context.Context, obj runtime.Object) {
 	if template.Labels == nil {
 		template.Labels = map[string]string{}
 	}
+	// A label that is there already is another job's, copied with its template: validation says so.
+	absent := func(labels map[string]string, key, value string) {
+		if _, there := labels[key]; !there {
+			labels[key] = value
+		}
+	}
 	for _, key := range []string{batchv1.ControllerUidLabel, "controller-uid"} {
-		template.Labels[key] = string(job.UID)
+		absent(template.Labels, key, string(job.UID))
 	}
 	for _, key := range []string{batchv1.JobNameLabel, "job-name"} {
-		template.Labels[key] = job.Name
+		absent(template.Labels, key, job.Name)
 	}
 	if job.Spec.Selector == nil {
 		job.Spec.Selector = &metav1.LabelSelector{}
@@ -65,7 +71,7 @@ func prepareJob(_ context.Context, obj runtime.Object) {
 	if job.Spec.Selector.MatchLabels == nil {
 		job.Spec.Selector.MatchLabels = map[string]string{}
 	}
-	job.Spec.Selector.MatchLabels[batchv1.ControllerUidLabel] = string(job.UID)
+	absent(job.Spec.Selector.MatchLabels, batchv1.ControllerUidLabel, string(job.UID))
 }
 
 func prepareSlice(_ context.Context, obj runtime.Object) {

@@ -71,20 +71,22 @@ func (c *Controller) sync(ctx context.Context, key string) error {
 	if err := c.review(ctx, cj, jobs); err != nil {
 		return err
 	}
-	err = c.trim(ctx, cj, jobs)
-	wait, startErr := c.start(ctx, cj, jobs)
+	failed := c.trim(ctx, cj, jobs)
+	wait, err := c.start(ctx, cj, jobs)
+	failed = errors.Join(failed, err)
 	if !equality.Semantic.DeepEqual(cached.Status, cj.Status) {
 		if _, err := c.env.Client.BatchV1().CronJobs(namespace).UpdateStatus(ctx, cj, metav1.UpdateOptions{}); err != nil {
-			return fmt.Errorf("status of cron job %s: %w", key, err)
+			failed = errors.Join(failed, fmt.Errorf("status of cron job %s: %w", key, err))
 		}
 	}
-	if err := errors.Join(err, startErr); err != nil {
-		return err
-	}
-	if wait > 0 {
+	switch {
+	case wait == 0:
+		return failed
+	case failed == nil:
 		return controller.Later(wait + slack)
 	}
-	return nil
+	c.loop.AddAfter(key, wait+slack) // what failed is tried again; the next time must not wait for that
+	return failed
 }
 
 func (c *Controller) jobsOf(cj *batchv1.CronJob) (own []*batchv1.Job, err error) {
@@ -129,7 +131,11 @@ func (c *Controller) start(ctx context.Context, cj *batchv1.CronJob, jobs []*bat
 		c.recorder.Event(cj, corev1.EventTypeWarning, "TooManyMissedTimes",
 			"too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew")
 	}
-	if d.latest.IsZero() || has(jobs, jobName(cj, d.latest)) {
+	if d.latest.IsZero() {
+		return wait, nil
+	}
+	if made := named(jobs, jobName(cj, d.latest)); made != nil { // by a sync that could not write the status any more
+		note(cj, made, d.latest)
 		return wait, nil
 	}
 	if len(cj.Status.Active) > 0 {
@@ -169,6 +175,12 @@ func (c *Controller) create(ctx context.Context, cj *batchv1.CronJob, at time.Ti
 	default:
 		c.recorder.Eventf(cj, corev1.EventTypeNormal, "SuccessfulCreate", "Created job %v", job.Name)
 	}
+	note(cj, job, at)
+	return nil
+}
+
+// note writes into the status that the Job for one time was made.
+func note(cj *batchv1.CronJob, job *batchv1.Job, at time.Time) {
 	if !listed(cj, job.UID) && ending(job) == "" {
 		cj.Status.Active = append(cj.Status.Active, corev1.ObjectReference{
 			APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job",
@@ -176,5 +188,4 @@ func (c *Controller) create(ctx context.Context, cj *batchv1.CronJob, at time.Ti
 		})
 	}
 	cj.Status.LastScheduleTime = &metav1.Time{Time: at}
-	return nil
 }

@@ -1,6 +1,7 @@
 package cronjob
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -9,7 +10,10 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	core "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 
 	"github.com/petcd/petcd/orchestrator/controller/controllertest"
@@ -195,6 +199,42 @@ func TestMissedTimesAndOthersJobs(t *testing.T) {
 		"Warning TooManyMissedTimes too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew",
 		"Normal SuccessfulCreate Created job " + nameAt(101*60),
 	}, s.Events())
+}
+
+// A Job that was made by a sync which could not write the status is listed by the next.
+func TestStatusIsMadeUpFor(t *testing.T) {
+	s := newScript(t, nil)
+	s.Clock.Step(time.Hour)
+	broken := true
+	s.Fake.PrependReactor("update", "cronjobs", func(core.Action) (bool, runtime.Object, error) {
+		return broken, nil, errors.New("down")
+	})
+	require.NoError(t, s.Informers.Batch().V1().CronJobs().Informer().GetIndexer().Replace([]any{s.cronJob()}, ""))
+	require.ErrorContains(t, s.c.sync(t.Context(), "ns/c"), "down")
+	broken = false
+	require.Len(t, s.jobs(), 1)
+	require.Empty(t, s.cronJob().Status.Active)
+	s.sync()
+	require.Len(t, s.jobs(), 1)
+	require.Equal(t, s.jobs()[0].UID, s.cronJob().Status.Active[0].UID)
+	require.Equal(t, "04:00:00", s.cronJob().Status.LastScheduleTime.UTC().Format(time.TimeOnly))
+}
+
+// What fails is tried again later and later: the next time does not wait for that.
+func TestFailureKeepsTheNextTime(t *testing.T) {
+	s := newScript(t, func(cj *batchv1.CronJob) { cj.Spec.SuccessfulJobsHistoryLimit = ptr.To[int32](0) })
+	s.Clock.SetTime(time.Date(2026, 1, 2, 3, 59, 59, 990_000_000, time.UTC))
+	j := jobFor(s.cronJob(), controllertest.Epoch)
+	require.NoError(t, s.Fake.Tracker().Create(jobs, j, "ns"))
+	s.end(*j, batchv1.JobComplete)
+	s.Fake.PrependReactor("delete", "jobs", func(core.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+	for informer, obj := range map[cache.SharedIndexInformer]any{
+		s.Informers.Batch().V1().CronJobs().Informer(): s.cronJob(), s.Informers.Batch().V1().Jobs().Informer(): &s.jobs()[0],
+	} {
+		require.NoError(t, informer.GetIndexer().Add(obj))
+	}
+	require.ErrorContains(t, s.c.sync(t.Context(), "ns/c"), "down")
+	s.Eventually(func() bool { return s.c.loop.Len() == 1 }, "queued for the next time")
 }
 
 func TestNameTaken(t *testing.T) {

@@ -12,20 +12,24 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/petcd/petcd/orchestrator/controller"
 )
 
 // ending is the condition with which a Job has ended; empty if it has not.
 func ending(j *batchv1.Job) batchv1.JobConditionType {
-	for _, c := range j.Status.Conditions {
-		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {
-			return c.Type
-		}
+	if end := controller.JobEnd(j); end != nil {
+		return end.Type
 	}
 	return ""
 }
 
-func has(jobs []*batchv1.Job, name string) bool {
-	return slices.ContainsFunc(jobs, func(j *batchv1.Job) bool { return j.Name == name })
+// named returns the Job of a name; nil if there is none.
+func named(jobs []*batchv1.Job, name string) *batchv1.Job {
+	if i := slices.IndexFunc(jobs, func(j *batchv1.Job) bool { return j.Name == name }); i >= 0 {
+		return jobs[i]
+	}
+	return nil
 }
 
 func listed(cj *batchv1.CronJob, uid types.UID) bool {

@@ -61,12 +61,12 @@ func New(env *controller.Env) controller.Runner {
 		},
 		pods:       controller.Pods{Client: env.Client, Recorder: events},
 		candidates: controller.PodsByOwner(env),
-		expected:   controller.NewExpectations(env.Clock),
 		failures:   flowcontrol.NewFakeBackOff(time.Second, 15*time.Minute, env.Clock), // "fake" only in that its clock is given
 	}
 	sets, revisions := apis.DaemonSets().Informer(), apis.ControllerRevisions().Informer()
 	pods, nodes := core.Pods().Informer(), core.Nodes().Informer()
 	c.Loop = controller.NewLoop("daemonset", workers, c.sync, sets.HasSynced, pods.HasSynced, nodes.HasSynced, revisions.HasSynced)
+	c.expected = controller.NewExpectations(env.Clock, c.Loop)
 
 	controller.On[*apps.DaemonSet]{
 		Add:    func(ds *apps.DaemonSet) { c.Enqueue(ds) },

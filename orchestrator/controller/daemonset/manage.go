@@ -130,9 +130,11 @@ func (p *pass) apply(ctx context.Context, nodes []*v1.Node, pods []*v1.Pod) erro
 	var deletions sync.WaitGroup
 	for i, pod := range pods {
 		deletions.Go(func() {
-			if errs[i] = p.pods.Delete(ctx, p.ds, pod); errs[i] != nil {
+			deleted, err := p.pods.Delete(ctx, p.ds, pod)
+			if !deleted {
 				p.expected.Deleted(p.key, pod.UID)
 			}
+			errs[i] = err
 		})
 	}
 	deletions.Wait()

@@ -26,6 +26,17 @@ func TestALateCacheMakesNothingTwice(t *testing.T) {
 	require.Len(t, c.Pods(nil), 2)
 }
 
+// TestAPodThatIsGoneIsNotWaitedFor deletes a pod whose end the informer has shown already: it will not show it again.
+func TestAPodThatIsGoneIsNotWaitedFor(t *testing.T) {
+	ds := set("v1")
+	r, ok := New(controllertest.New(t, ds).Env).(*Controller)
+	require.True(t, ok)
+	gone := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "gone", UID: "gone"}}
+	p := &pass{Controller: r, key: "ns/proxy", ds: ds}
+	require.NoError(t, p.apply(context.Background(), nil, []*v1.Pod{gone}))
+	require.True(t, r.expected.Satisfied("ns/proxy"))
+}
+
 func TestSparseSets(t *testing.T) {
 	proxy := map[string]string{"app": "proxy"}
 	for name, spec := range map[string]apps.DaemonSetSpec{

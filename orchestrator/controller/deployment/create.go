@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apps "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
@@ -25,7 +26,7 @@ func (r *rollout) ensureCurrent(ctx context.Context) error {
 	case apierrors.IsAlreadyExists(err):
 		return r.nameTaken(ctx, set.Name)
 	case apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
-		return fmt.Errorf("create replica set %s: %w", set.Name, err) // it goes with its namespace: no news
+		return controller.Later(time.Minute) // the Deployment goes with its namespace
 	case err != nil:
 		msg := fmt.Sprintf("Failed to create new replica set %q: %v", set.Name, err)
 		if deadline(r.d) > 0 {

@@ -3,15 +3,12 @@ package deployment
 import (
 	apps "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/petcd/petcd/orchestrator/controller"
 )
 
 // wanted is how many pods a Deployment shall have.
-func wanted(d *apps.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
-}
+func wanted(d *apps.Deployment) int32 { return controller.Replicas(d.Spec.Replicas) }
 
 // limits are how many pods a rolling update may have too many, and how many too few. Both are 0 for another strategy.
 func limits(d *apps.Deployment) (surge, unavailable int32) {

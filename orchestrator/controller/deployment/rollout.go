@@ -9,6 +9,8 @@ import (
 	apps "k8s.io/api/apps/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/petcd/petcd/orchestrator/controller"
 )
 
 // rollout is one sync of one Deployment.
@@ -121,12 +123,7 @@ func active(sets []*apps.ReplicaSet) []*apps.ReplicaSet {
 }
 
 // size is how many pods a ReplicaSet shall have.
-func size(set *apps.ReplicaSet) int32 {
-	if set.Spec.Replicas == nil {
-		return 1
-	}
-	return *set.Spec.Replicas
-}
+func size(set *apps.ReplicaSet) int32 { return controller.Replicas(set.Spec.Replicas) }
 
 // sizes is how many pods ReplicaSets shall have together.
 func sizes(sets []*apps.ReplicaSet) (n int32) {

@@ -130,6 +130,9 @@ func (w *writer) create(ctx context.Context, svc *v1.Service, ep *v1.Endpoints) 
 	if err == nil || apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause) {
 		return nil
 	}
+	if apierrors.IsAlreadyExists(err) {
+		return controller.Later(time.Second) // the cache is about to show them
+	}
 	w.recorder.Eventf(svc, v1.EventTypeWarning, "FailedToCreateEndpoint",
 		"Failed to create endpoint for service %v/%v: %v", svc.Namespace, svc.Name, err)
 	return fmt.Errorf("create endpoints %s/%s: %w", ep.Namespace, ep.Name, err)

@@ -34,49 +34,49 @@ type writer struct {
 	nodes    corelisters.NodeLister
 	slices   discoverylisters.EndpointSliceLister
 	triggers *servicepods.Triggers
+	loop     *controller.Loop
 	expected *controller.Expectations
 }
 
 // New returns the controller.
 func New(env *controller.Env) controller.Runner {
 	w := newWriter(env)
-	core, slices := env.Informers.Core().V1(), env.Informers.Discovery().V1().EndpointSlices().Informer()
-	loop := controller.NewLoop(name, 5, w.sync, core.Services().Informer().HasSynced, core.Pods().Informer().HasSynced,
-		core.Nodes().Informer().HasSynced, slices.HasSynced)
-	servicepods.Watch(env, loop.Enqueue)
+	servicepods.Watch(env, w.loop.Enqueue)
 	controller.On[*discovery.EndpointSlice]{
 		Add: func(s *discovery.EndpointSlice) {
 			if key, ok := serviceOf(s); ok {
 				w.expected.Created(key)
-				loop.Add(key)
+				w.loop.Add(key)
 			}
 		},
 		Update: func(old, s *discovery.EndpointSlice) {
 			// Whoever took the label away took the slice from the service too.
 			for _, s := range []*discovery.EndpointSlice{old, s} {
 				if key, ok := serviceOf(s); ok {
-					loop.Add(key)
+					w.loop.Add(key)
 				}
 			}
 		},
 		Delete: func(s *discovery.EndpointSlice) {
 			if key, ok := serviceOf(s); ok {
 				w.expected.Deleted(key, s.UID)
-				loop.Add(key)
+				w.loop.Add(key)
 			}
 		},
-	}.Watch(slices)
-	return loop
+	}.Watch(env.Informers.Discovery().V1().EndpointSlices().Informer())
+	return w.loop
 }
 
 func newWriter(env *controller.Env) *writer {
-	core := env.Informers.Core().V1()
-	return &writer{
-		client: env.Client, recorder: env.Recorder(name),
-		services: core.Services().Lister(), pods: core.Pods().Lister(), nodes: core.Nodes().Lister(),
-		slices:   env.Informers.Discovery().V1().EndpointSlices().Lister(),
-		triggers: servicepods.NewTriggers(), expected: controller.NewExpectations(env.Clock),
+	core, slices := env.Informers.Core().V1(), env.Informers.Discovery().V1().EndpointSlices()
+	w := &writer{
+		client: env.Client, recorder: env.Recorder(name), triggers: servicepods.NewTriggers(),
+		services: core.Services().Lister(), pods: core.Pods().Lister(), nodes: core.Nodes().Lister(), slices: slices.Lister(),
 	}
+	w.loop = controller.NewLoop(name, 5, w.sync, core.Services().Informer().HasSynced, core.Pods().Informer().HasSynced,
+		core.Nodes().Informer().HasSynced, slices.Informer().HasSynced)
+	w.expected = controller.NewExpectations(env.Clock, w.loop)
+	return w
 }
 
 // serviceOf is the key of the service that one of our slices is of.

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,10 +49,10 @@ func newController(env *controller.Env) *Controller {
 	recorder := env.Recorder("job-controller")
 	c := &Controller{
 		env: env, jobs: jobs.Lister(), byJob: pods.GetIndexer(), recorder: recorder,
-		pods:     controller.Pods{Client: env.Client, Recorder: recorder},
-		expected: controller.NewExpectations(env.Clock),
+		pods: controller.Pods{Client: env.Client, Recorder: recorder},
 	}
 	c.loop = controller.NewLoop("job", workers, c.sync, jobs.Informer().HasSynced, pods.HasSynced)
+	c.expected = controller.NewExpectations(env.Clock, c.loop)
 	controller.Any(func(j *batchv1.Job) { c.loop.Enqueue(j) }).Watch(jobs.Informer())
 	if err := pods.AddIndexers(cache.Indexers{jobIndex: func(obj any) ([]string, error) {
 		if key := keyOf(obj); key != "" {
@@ -61,23 +62,15 @@ func newController(env *controller.Env) *Controller {
 	}}); err != nil {
 		runtime.HandleError(fmt.Errorf("job: index pods: %w", err)) // the informer has stopped: so does the process
 	}
-	controller.On[*corev1.Pod]{
-		Add: func(p *corev1.Pod) {
-			if key := keyOf(p); key != "" {
-				c.expected.Created(key)
-				c.loop.Add(key)
-			}
-		},
-		Update: func(_, p *corev1.Pod) { c.podChanged(p) },
-		Delete: func(p *corev1.Pod) {
-			c.released.forget(p.UID)
-			if key := keyOf(p); key != "" {
-				c.expected.Deleted(key, p.UID)
-				c.loop.Add(key)
-			}
-		},
-	}.Watch(pods)
+	controller.On[*corev1.Pod]{Add: c.podAdded, Update: func(_, p *corev1.Pod) { c.podChanged(p) }, Delete: c.podGone}.Watch(pods)
 	return c
+}
+
+func (c *Controller) podAdded(p *corev1.Pod) {
+	if key := keyOf(p); key != "" {
+		c.expected.Created(key)
+		c.loop.Add(key)
+	}
 }
 
 func (c *Controller) podChanged(p *corev1.Pod) {
@@ -92,6 +85,14 @@ func (c *Controller) podChanged(p *corev1.Pod) {
 		c.expected.Deleted(key, p.UID)
 	}
 	c.loop.Add(key)
+}
+
+func (c *Controller) podGone(p *corev1.Pod) {
+	c.released.forget(p.UID)
+	if key := keyOf(p); key != "" {
+		c.expected.Deleted(key, p.UID)
+		c.loop.Add(key)
+	}
 }
 
 // keyOf is the key of the Job that owns a pod; empty if it is none.
@@ -111,6 +112,7 @@ func (c *Controller) sync(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
+	settled := c.expected.Satisfied(key)
 	cached, err := c.jobs.Jobs(namespace).Get(name)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
@@ -124,18 +126,39 @@ func (c *Controller) sync(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.release(ctx, others); err != nil { // of a Job that is gone
+	if err := c.releaseOrphans(ctx, namespace, name, others); err != nil {
 		return err
 	}
 	switch by := cached.Spec.ManagedBy; {
 	case cached.Name == "" || (by != nil && *by != batchv1.JobControllerName):
 		return nil
-	case cached.DeletionTimestamp != nil || finished(cached):
+	case controller.JobEnd(cached) != nil:
+		// A pod that was shown late still runs, and nobody would ever end it.
+		active := slices.DeleteFunc(slices.Clone(own), func(p *corev1.Pod) bool { return !controller.Active(p) })
+		return errors.Join(c.deleteAll(ctx, cached, active), c.release(ctx, own))
+	case cached.DeletionTimestamp != nil:
 		return c.release(ctx, own)
 	case c.written.after(key, cached.ResourceVersion):
 		return nil // what we wrote last is still to be shown, and that will bring us here again
 	}
-	return c.run(ctx, key, cached, own)
+	return c.run(ctx, key, cached, own, settled)
+}
+
+// releaseOrphans lets pods go whose Job is gone. Only the apiserver knows that: the cache of pods may be ahead of that of Jobs, and
+// a pod that is let go too early is never counted.
+func (c *Controller) releaseOrphans(ctx context.Context, namespace, name string, pods []*corev1.Pod) error {
+	pods = slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return !c.tracked(p) })
+	if len(pods) == 0 {
+		return nil
+	}
+	live, err := c.env.Client.BatchV1().Jobs(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return c.release(ctx, pods)
+	case err != nil:
+		return fmt.Errorf("read job %s/%s: %w", namespace, name, err)
+	}
+	return c.release(ctx, slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return metav1.IsControlledBy(p, live) }))
 }
 
 // podsOf returns the pods of a Job, and those of another Job that had its name.
@@ -155,8 +178,9 @@ func (c *Controller) podsOf(key string, job *batchv1.Job) (own, others []*corev1
 	return own, others, nil
 }
 
-// run brings a Job that has not finished forward by one step.
-func (c *Controller) run(ctx context.Context, key string, cached *batchv1.Job, own []*corev1.Pod) error {
+// run brings a Job that has not finished forward by one step. Unless it is settled, own lacks pods that were made, so that nothing
+// may follow from one that is missing.
+func (c *Controller) run(ctx context.Context, key string, cached *batchv1.Job, own []*corev1.Pod, settled bool) error {
 	job, now := cached.DeepCopy(), c.env.Clock.Now()
 	c.start(job, now)
 	t := c.count(job, own)
@@ -165,7 +189,7 @@ func (c *Controller) run(ctx context.Context, key string, cached *batchv1.Job, o
 	var err error
 	if end != nil {
 		err = c.deleteAll(ctx, job, t.active)
-	} else if c.expected.Satisfied(key) {
+	} else if settled {
 		later, err = c.manage(ctx, key, job, t, now)
 	}
 	if end != nil {
@@ -178,7 +202,7 @@ func (c *Controller) run(ctx context.Context, key string, cached *batchv1.Job, o
 	if err != nil {
 		return err
 	}
-	if end != nil && len(t.active) == 0 && t.terminating == 0 && !slices.ContainsFunc(own, c.tracked) {
+	if end != nil && settled && len(t.active) == 0 && t.terminating == 0 && !slices.ContainsFunc(own, c.tracked) {
 		return c.finish(ctx, job, end, now)
 	}
 	if left := untilDeadline(job, now); left > 0 && (later == 0 || left < later) {

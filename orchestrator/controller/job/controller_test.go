@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/petcd/petcd/orchestrator/controller/controllertest"
@@ -21,8 +22,9 @@ const key = "ns/j"
 // script is a Job, its pods, and the controller that is driven by hand.
 type script struct {
 	*controllertest.Cluster
-	t *testing.T
-	c *Controller
+	t     *testing.T
+	c     *Controller
+	shown map[types.UID]*corev1.Pod
 }
 
 func newJob(change func(*batchv1.JobSpec)) *batchv1.Job {
@@ -38,7 +40,7 @@ func newJob(change func(*batchv1.JobSpec)) *batchv1.Job {
 }
 
 func newScript(t *testing.T, change func(*batchv1.JobSpec)) *script {
-	s := &script{Cluster: controllertest.New(t, newJob(change)), t: t}
+	s := &script{Cluster: controllertest.New(t, newJob(change)), t: t, shown: map[types.UID]*corev1.Pod{}}
 	s.c = newController(s.Env)
 	return s
 }
@@ -46,7 +48,34 @@ func newScript(t *testing.T, change func(*batchv1.JobSpec)) *script {
 // sync shows the controller what there is and lets it work once. It returns when it wants to be called again.
 func (s *script) sync() string {
 	s.t.Helper()
+	s.showPods()
+	return s.late()
+}
+
+// showPods does what the pod informer does: it brings the cache up to date and calls the handlers.
+func (s *script) showPods() {
+	s.t.Helper()
 	s.Refresh()
+	before := s.shown
+	s.shown = map[types.UID]*corev1.Pod{}
+	for _, p := range s.pods() {
+		s.shown[p.UID] = &p
+		if before[p.UID] == nil {
+			s.c.podAdded(&p)
+		} else {
+			s.c.podChanged(&p)
+		}
+	}
+	for uid, p := range before {
+		if s.shown[uid] == nil {
+			s.c.podGone(p)
+		}
+	}
+}
+
+// late is a sync while the pods are as they were shown last.
+func (s *script) late() string {
+	s.t.Helper()
 	jobs, err := s.Fake.BatchV1().Jobs("ns").List(s.t.Context(), metav1.ListOptions{})
 	require.NoError(s.t, err)
 	var items []any
@@ -54,10 +83,6 @@ func (s *script) sync() string {
 		items = append(items, &jobs.Items[i])
 	}
 	require.NoError(s.t, s.Informers.Batch().V1().Jobs().Informer().GetIndexer().Replace(items, ""))
-	for _, p := range s.pods() {
-		s.c.podChanged(&p)
-		s.c.expected.Created(key)
-	}
 	s.Fake.ClearActions()
 	if err := s.c.sync(s.t.Context(), key); err != nil {
 		require.ErrorContains(s.t, err, "again in ")

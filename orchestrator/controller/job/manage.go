@@ -8,6 +8,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/petcd/petcd/orchestrator/controller"
 )
@@ -61,19 +62,26 @@ func (c *Controller) create(ctx context.Context, key string, job *batchv1.Job, t
 		c.expected.Created(key)
 	}
 	t.made = made
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return nil // the Job goes with its namespace
+	}
 	return err
 }
 
 // deleteUncounted deletes active pods that are too many. That is no failure of theirs: they lose the finalizer first.
 func (c *Controller) deleteUncounted(ctx context.Context, key string, job *batchv1.Job, t *tally, pods []*corev1.Pod) error {
-	if err := c.release(ctx, pods); err != nil {
-		return err
-	}
 	var errs []error
 	for _, p := range pods {
+		if err := c.release(ctx, []*corev1.Pod{p}); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		c.expected.ExpectDeletion(key, p.UID)
-		if err := c.pods.Delete(ctx, job, p); err != nil {
+		deleted, err := c.pods.Delete(ctx, job, p)
+		if !deleted {
 			c.expected.Deleted(key, p.UID)
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -87,7 +95,8 @@ func (c *Controller) deleteUncounted(ctx context.Context, key string, job *batch
 func (c *Controller) deleteAll(ctx context.Context, job *batchv1.Job, pods []*corev1.Pod) error {
 	var errs []error
 	for _, p := range pods {
-		errs = append(errs, c.pods.Delete(ctx, job, p))
+		_, err := c.pods.Delete(ctx, job, p)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -123,15 +123,15 @@ func (c *Controller) release(ctx context.Context, pods []*corev1.Pod) error {
 		body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 			"uid": p.UID, "$deleteFromPrimitiveList/finalizers": []string{batchv1.JobTrackingFinalizer},
 		}})
+		c.released.add(p.UID) // before the informer can show it, and take it back
 		if err == nil {
 			_, err = c.env.Client.CoreV1().Pods(p.Namespace).Patch(ctx, p.Name, types.StrategicMergePatchType, body, metav1.PatchOptions{})
 		}
-		if err != nil && !apierrors.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("release pod %s/%s: %w", p.Namespace, p.Name, err))
-			continue
-		}
-		if err == nil {
-			c.released.add(p.UID)
+		if err != nil {
+			c.released.forget(p.UID)
+			if !apierrors.IsNotFound(err) {
+				errs = append(errs, fmt.Errorf("release pod %s/%s: %w", p.Namespace, p.Name, err))
+			}
 		}
 	}
 	return errors.Join(errs...)

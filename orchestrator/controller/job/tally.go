@@ -206,11 +206,6 @@ func deadline(job *batchv1.Job) *time.Time {
 	return &at
 }
 
-// finished tells that a Job has ended, and its pods with it.
-func finished(job *batchv1.Job) bool {
-	return isTrue(job.Status.Conditions, batchv1.JobComplete) || isTrue(job.Status.Conditions, batchv1.JobFailed)
-}
-
 func isTrue(conditions []batchv1.JobCondition, typ batchv1.JobConditionType) bool {
 	return slices.ContainsFunc(conditions, func(c batchv1.JobCondition) bool { return c.Type == typ && c.Status == corev1.ConditionTrue })
 }

@@ -54,19 +54,23 @@ func (b *binder) unbound(ctx context.Context, pvc *v1.PersistentVolumeClaim) err
 	if given, err := b.defaultClass(ctx, pvc); given || err != nil {
 		return err // the next sync looks for a volume of that class
 	}
+	var later error
 	class := volume.GetPersistentVolumeClaimClass(pvc)
 	switch {
 	case delayed && !volume.IsDelayBindingProvisioning(pvc):
 		b.recorder.Event(pvc, v1.EventTypeNormal, "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
 	case class != "":
-		if pvc, err = b.provision(ctx, pvc, class); err != nil {
-			return err
+		if pvc, later = b.provision(ctx, pvc, class); pvc == nil {
+			return later
 		}
 	default:
 		b.recorder.Event(pvc, v1.EventTypeNormal, "FailedBinding",
 			"no persistent volumes available for this claim and no storage class is set")
 	}
-	return b.setClaimPhase(ctx, pvc, v1.ClaimPending, nil)
+	if err := b.setClaimPhase(ctx, pvc, v1.ClaimPending, nil); err != nil {
+		return err
+	}
+	return later
 }
 
 // match returns the volume that fits a claim best; nil if none does. If the choice is the scheduler's, only one that names the

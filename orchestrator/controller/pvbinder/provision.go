@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/tools/reference"
 	"k8s.io/component-helpers/storage/volume"
 	"k8s.io/utils/ptr"
+
+	"github.com/petcd/petcd/orchestrator/controller"
 )
 
 const (
@@ -23,6 +25,8 @@ const (
 	provisioner = "kubernetes.io/host-path"
 	// annDefaultClass marks the class of claims that name none.
 	annDefaultClass = "storageclass.kubernetes.io/is-default-class"
+	// retry is how soon it is tried again to make a volume: a class or a node that is missing may come, and nothing here is told.
+	retry = 15 * time.Second
 )
 
 // defaultClass gives a claim that names no class the default one, if there is any. A class named "" is a name: it asks for none.
@@ -51,12 +55,12 @@ func (b *binder) defaultClass(ctx context.Context, pvc *v1.PersistentVolumeClaim
 	return true, err
 }
 
-// provision makes a volume for a claim, or says who has to. What the class or the claim gets wrong is told in an event. It returns
-// the claim as it is afterwards.
+// provision makes a volume for a claim, or says who has to. What the class or the claim gets wrong is told in an event, and
+// tried again later. It returns the claim as it is afterwards, nil if that is not known.
 func (b *binder) provision(ctx context.Context, pvc *v1.PersistentVolumeClaim, name string) (*v1.PersistentVolumeClaim, error) {
 	failed := func(err error) (*v1.PersistentVolumeClaim, error) {
 		b.recorder.Event(pvc, v1.EventTypeWarning, "ProvisioningFailed", err.Error())
-		return pvc, nil
+		return pvc, controller.Later(retry)
 	}
 	class, err := b.classes.Get(name)
 	if apierrors.IsNotFound(err) {

@@ -52,10 +52,10 @@ func New(env *controller.Env, name string, sets Sets) *Controller {
 		env: env, sets: sets,
 		pods:       controller.Pods{Client: env.Client, Recorder: env.Recorder(name + "-controller")},
 		candidates: controller.PodsByOwner(env),
-		expected:   controller.NewExpectations(env.Clock),
 	}
 	pods := env.Informers.Core().V1().Pods().Informer()
 	c.Loop = controller.NewLoop(name, workers, c.sync, sets.Informer().HasSynced, pods.HasSynced)
+	c.expected = controller.NewExpectations(env.Clock, c.Loop)
 
 	controller.On[metav1.Object]{
 		Add:    func(set metav1.Object) { c.Enqueue(set) },
@@ -146,7 +146,7 @@ func (c *Controller) claim(ctx context.Context, set *apps.ReplicaSet) ([]*v1.Pod
 
 // manage creates the pods that are missing or deletes those that are too many.
 func (c *Controller) manage(ctx context.Context, key string, set *apps.ReplicaSet, active []*v1.Pod) error {
-	switch missing := int(replicas(set)) - len(active); {
+	switch missing := int(controller.Replicas(set.Spec.Replicas)) - len(active); {
 	case missing > 0:
 		return c.create(ctx, key, set, min(missing, burst))
 	case missing < 0:
@@ -178,9 +178,11 @@ func (c *Controller) delete(ctx context.Context, key string, set *apps.ReplicaSe
 	var deletions sync.WaitGroup
 	for i, pod := range pods {
 		deletions.Go(func() {
-			if errs[i] = c.pods.Delete(ctx, set, pod); errs[i] != nil {
+			deleted, err := c.pods.Delete(ctx, set, pod)
+			if !deleted {
 				c.expected.Deleted(key, pod.UID)
 			}
+			errs[i] = err
 		})
 	}
 	deletions.Wait()
@@ -224,12 +226,4 @@ func (c *Controller) neighbors(set *apps.ReplicaSet) map[string]int {
 		}
 	}
 	return count
-}
-
-// replicas is how many pods a set wants; the apiserver's default is 1.
-func replicas(set *apps.ReplicaSet) int32 {
-	if set.Spec.Replicas == nil {
-		return 1
-	}
-	return *set.Spec.Replicas
 }

@@ -3,6 +3,7 @@ package replicas
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	apps "k8s.io/api/apps/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 
+	"github.com/petcd/petcd/orchestrator/controller"
 	"github.com/petcd/petcd/orchestrator/controller/controllertest"
 )
 
@@ -57,8 +59,9 @@ func TestALateCacheMakesNothingTwice(t *testing.T) {
 	require.Len(t, c.Writes(), 7)
 	require.Zero(t, set.Status.Replicas)
 
-	c.Refresh()
-	r.expected.Forget("ns/web") // the informer calls no handler here
+	c.Start(controller.RunFunc(func(context.Context) {})) // the informer's handlers are called, no loop runs
+	require.Eventually(t, func() bool { return r.expected.Satisfied("ns/web") }, 10*time.Second, time.Millisecond)
+	c.Writes()
 	for range 3 {
 		require.NoError(t, r.sync(ctx, "ns/web"))
 	}
@@ -71,6 +74,20 @@ func TestALateCacheMakesNothingTwice(t *testing.T) {
 	}
 	require.Len(t, c.Writes(), 5)
 	require.Len(t, c.Pods(nil), 2)
+}
+
+// TestAPodThatIsGoneIsNotWaitedFor deletes a pod whose end the informer has shown already: it will not show it again.
+func TestAPodThatIsGoneIsNotWaitedFor(t *testing.T) {
+	web := map[string]string{"app": "web"}
+	set := &apps.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web", UID: "web-uid"},
+		Spec:       apps.ReplicaSetSpec{Replicas: ptr.To(int32(0)), Selector: &metav1.LabelSelector{MatchLabels: web}},
+	}
+	c := controllertest.New(t)
+	r := New(c.Env, "test", &one{set: set, informer: c.Informers.Apps().V1().ReplicaSets().Informer()})
+	gone := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "gone", UID: "gone"}}
+	require.NoError(t, r.delete(context.Background(), "ns/web", set, []*v1.Pod{gone}))
+	require.True(t, r.expected.Satisfied("ns/web"))
 }
 
 // TestThePodBesideASiblingGoesFirst has a set of two pods, one of which shares its node with a pod of the same Deployment's

@@ -37,7 +37,7 @@ func statusOf(set *apps.ReplicaSet, active []*v1.Pod, leaving int, failed error,
 		status.Conditions = slices.DeleteFunc(status.Conditions, isFailure)
 	case !has:
 		reason := "FailedCreate"
-		if len(active) > int(replicas(set)) {
+		if len(active) > int(controller.Replicas(set.Spec.Replicas)) {
 			reason = "FailedDelete"
 		}
 		status.Conditions = append(status.Conditions, apps.ReplicaSetCondition{

@@ -50,11 +50,11 @@ func New(env *controller.Env) controller.Runner {
 			Client: env.Client, Lister: apis.ControllerRevisions().Lister(), Kind: kind, HashLabel: "controller.kubernetes.io/hash",
 		},
 		candidates: controller.PodsByOwner(env),
-		expected:   controller.NewExpectations(env.Clock),
 	}
 	sets, pods := apis.StatefulSets().Informer(), core.Pods().Informer()
 	c.Loop = controller.NewLoop("statefulset", workers, c.sync, sets.HasSynced, pods.HasSynced,
 		core.PersistentVolumeClaims().Informer().HasSynced, apis.ControllerRevisions().Informer().HasSynced)
+	c.expected = controller.NewExpectations(env.Clock, c.Loop)
 
 	controller.On[*apps.StatefulSet]{
 		Add:    func(set *apps.StatefulSet) { c.Enqueue(set) },

@@ -27,13 +27,8 @@ func ordinalOf(set *apps.StatefulSet, pod *v1.Pod) int {
 	return int(n)
 }
 
-// wanted is how many pods a set shall have; the apiserver's default is 1.
-func wanted(set *apps.StatefulSet) int {
-	if set.Spec.Replicas == nil {
-		return 1
-	}
-	return int(max(0, *set.Spec.Replicas))
-}
+// wanted is how many pods a set shall have.
+func wanted(set *apps.StatefulSet) int { return int(controller.Replicas(set.Spec.Replicas)) }
 
 // start is the ordinal of a set's first pod.
 func start(set *apps.StatefulSet) int {

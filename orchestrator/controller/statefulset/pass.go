@@ -157,7 +157,10 @@ func (p *pass) create(ctx context.Context, ordinal int) error {
 		return nil
 	}
 	p.expected.Created(p.key) // no informer will show it
-	if !apierrors.IsAlreadyExists(err) && !apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause) {
+	if apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause) {
+		return nil // the set goes with its namespace
+	}
+	if !apierrors.IsAlreadyExists(err) {
 		p.events.Eventf(p.set, v1.EventTypeWarning, "FailedCreate",
 			"create Pod %s in StatefulSet %s failed error: %s", pod.Name, p.set.Name, err)
 	}

@@ -36,7 +36,8 @@ func maxUnavailable(rolling *apps.RollingUpdateStatefulSetStrategy, members int)
 }
 
 // replaceOutdated deletes pods of another revision than the template's, from the last to the partition, while few enough are
-// unavailable. One that is unavailable itself is no loss: else a bad revision could not be mended.
+// unavailable. One that is unavailable itself is no loss. That matters to sets in parallel only: one in order waits for every member
+// before it gets here, so that a revision whose pods never become ready holds it up until somebody deletes those pods.
 func (p *pass) replaceOutdated(ctx context.Context) error {
 	rolling := p.rolling()
 	if rolling == nil {

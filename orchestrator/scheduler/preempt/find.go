@@ -44,17 +44,18 @@ type Question struct {
 	Now   time.Time
 }
 
-// NotEligible says why a pod mayn't preempt; "" if it may. One whose victims are still on their way out waits for them.
-func NotEligible(s *view.State, p *view.Pod) string {
+// NotEligible says why a pod mayn't preempt; "" if it may. One whose victims are still on their way out waits for them, unless its
+// node is none of the candidates any more: it would be refused there without them too.
+func NotEligible(s *view.State, p *view.Pod, candidates []*view.Node) string {
 	if p.Spec.PreemptionPolicy != nil && *p.Spec.PreemptionPolicy == v1.PreemptNever {
 		return Never
 	}
 	n := s.Node(s.NominatedTo(p.Key()))
-	if n == nil {
+	if n == nil || !slices.Contains(candidates, n) {
 		return ""
 	}
 	for _, o := range n.Pods {
-		if o.Priority < p.Priority && o.DeletionTimestamp != nil && isVictim(o.Pod) {
+		if o.Priority < p.Priority && (s.Doomed(o.Key()) || o.DeletionTimestamp != nil && isVictim(o.Pod)) {
 			return Waits
 		}
 	}

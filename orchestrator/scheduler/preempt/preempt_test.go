@@ -129,14 +129,19 @@ func TestWhoWaits(t *testing.T) {
 	s := view.NewState()
 	s.SetNode(&v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}})
 	p := view.NewPod(pod("p", "", "2", 10))
-	require.Empty(t, NotEligible(s, p))
+	require.Empty(t, NotEligible(s, p, s.Nodes()))
 	s.Nominate(p, "a")
+	s.SetPod(pod("v", "a", "1", 1))
+	require.Empty(t, NotEligible(s, p, s.Nodes()))
+	s.Doom("v", true)
+	require.Equal(t, Waits, NotEligible(s, p, s.Nodes()), "its deletion was asked for")
 	going := pod("v", "a", "1", 1)
 	going.DeletionTimestamp = &metav1.Time{Time: now}
 	s.SetPod(going)
-	require.Empty(t, NotEligible(s, p), "somebody else's deletion")
+	require.Empty(t, NotEligible(s, p, s.Nodes()), "somebody else's deletion")
 	going = going.DeepCopy()
 	going.Status.Conditions = []v1.PodCondition{{Type: v1.DisruptionTarget, Status: v1.ConditionTrue, Reason: v1.PodReasonPreemptionByScheduler}}
 	s.SetPod(going)
-	require.Equal(t, Waits, NotEligible(s, p))
+	require.Equal(t, Waits, NotEligible(s, p, s.Nodes()))
+	require.Empty(t, NotEligible(s, p, nil), "the node won't do any more, whoever leaves it")
 }

@@ -5,7 +5,8 @@
 // waits for a change that could help, or for five minutes. Gated: its schedulingGates keep it back until it is changed. A pod that
 // Pop returned is in none of them until Unschedulable, Retry, Gate or Done says how it went.
 //
-// No change is lost: one that happens while a pod is being tried counts for it as if it had happened right after.
+// A change that Wake is told of while a pod is being tried counts for it as if it had happened right after. What Wake isn't told
+// of, like what a disruption budget allows, helps after five minutes.
 //
 // Read Queue first.
 package queue

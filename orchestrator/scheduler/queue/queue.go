@@ -130,6 +130,13 @@ func (q *Queue) Delete(uid types.UID) {
 	}
 }
 
+// Has tells that a pod is not given up: it waits, or is being tried.
+func (q *Queue) Has(item *Item) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.all[item.Pod.Key()] == item
+}
+
 // Pop returns the next pod to try, and waits for one; false when the queue has ended.
 func (q *Queue) Pop() (*Item, bool) {
 	q.mu.Lock()

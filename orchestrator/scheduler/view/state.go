@@ -43,6 +43,7 @@ type placement struct {
 	pod     *Pod
 	node    *Node
 	assumed bool
+	doomed  bool
 }
 
 // NewState returns one without nodes.
@@ -116,12 +117,13 @@ func (s *State) Assume(p *Pod, node string) { s.place(p, node, true) }
 
 // place puts a pod on a node, and off the one where it was.
 func (s *State) place(p *Pod, node string, assumed bool) {
+	doomed := s.Doomed(p.Key()) && p.DeletionTimestamp == nil // from now on it says so itself
 	s.RemovePod(p.Key())
 	n := s.node(node)
 	n.Add(p)
 	s.join(p, n)
 	s.count(p, 1)
-	s.placed[p.Key()] = &placement{pod: p, node: n, assumed: assumed}
+	s.placed[p.Key()] = &placement{pod: p, node: n, assumed: assumed, doomed: doomed}
 }
 
 // count keeps Averse and Affine.
@@ -145,6 +147,20 @@ func (s *State) Forget(uid types.UID) {
 func (s *State) Assumed(uid types.UID) bool {
 	at := s.placed[uid]
 	return at != nil && at.assumed
+}
+
+// Doom notes that a pod is to be deleted to make room, or that this came to nothing. The note is kept until the informer shows that
+// the pod is on its way out, or gone.
+func (s *State) Doom(uid types.UID, doomed bool) {
+	if at := s.placed[uid]; at != nil {
+		at.doomed = doomed && at.pod.DeletionTimestamp == nil
+	}
+}
+
+// Doomed tells that there is such a note.
+func (s *State) Doomed(uid types.UID) bool {
+	at := s.placed[uid]
+	return at != nil && at.doomed
 }
 
 // Placed returns a pod that has a node as it is known now; nil if it has none.
@@ -176,19 +192,21 @@ func (s *State) Nominate(p *Pod, node string) {
 	s.nominee[p.Key()] = node
 }
 
-// Unnominate drops such a note, if there is one.
-func (s *State) Unnominate(uid types.UID) {
+// Unnominate drops such a note, and returns the node that it was for; "" if there was none. Unless the pod goes to that very node,
+// others may have the room.
+func (s *State) Unnominate(uid types.UID) (node string) {
 	node, ok := s.nominee[uid]
 	if !ok {
-		return
+		return ""
 	}
 	delete(s.nominee, uid)
 	left := slices.DeleteFunc(s.nominated[node], func(p *Pod) bool { return p.Key() == uid })
 	if len(left) == 0 {
 		delete(s.nominated, node)
-		return
+		return node
 	}
 	s.nominated[node] = left
+	return node
 }
 
 // Nominated are the pods with a note for a node. The slice is not to be changed.

@@ -154,3 +154,20 @@ func TestNothingFromOutsidePanics(t *testing.T) {
 	s.RemovePod("")
 	require.Empty(t, s.Nodes())
 }
+
+func TestDoomedUntilItSaysSoItself(t *testing.T) {
+	s := NewState()
+	s.Doom("p", true)
+	require.False(t, s.Doomed("p"), "it has no node")
+	s.SetPod(pod("p", "a", "1"))
+	s.Doom("p", true)
+	s.SetPod(pod("p", "a", "1"))
+	require.True(t, s.Doomed("p"), "the informer is late")
+	s.Doom("p", false)
+	require.False(t, s.Doomed("p"))
+	s.Doom("p", true)
+	going := pod("p", "a", "1")
+	going.DeletionTimestamp = &metav1.Time{}
+	s.SetPod(going)
+	require.False(t, s.Doomed("p"))
+}

@@ -169,6 +169,7 @@ func (c *Claims) Refuses(node *v1.Node) string {
 type choice struct {
 	claim  *v1.PersistentVolumeClaim
 	volume *v1.PersistentVolume
+	since  string // the claim's version that has the node's name on it, for the latter
 }
 
 // match chooses for each waiting claim. The binder is locked.
@@ -192,7 +193,7 @@ func (c *Claims) match(node *v1.Node) ([]choice, string) {
 			return nil, noVolume
 		case pv != nil:
 			excluded[pv.Name] = pv
-			choices = append(choices, choice{claim, pv})
+			choices = append(choices, choice{claim: claim, volume: pv})
 		default:
 			if reason := c.binder.provisions(claim, node); reason != "" {
 				return nil, reason

@@ -9,6 +9,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	volumehelpers "k8s.io/component-helpers/storage/volume"
 )
 
@@ -66,8 +67,8 @@ func (r *Reservation) Commit(ctx context.Context, node string) error {
 	if len(r.choices) == 0 {
 		return nil
 	}
-	for _, c := range r.choices {
-		if err := r.write(ctx, c, node); err != nil {
+	for i := range r.choices {
+		if err := r.write(ctx, &r.choices[i], node); err != nil {
 			return err
 		}
 	}
@@ -89,7 +90,7 @@ func (r *Reservation) Commit(ctx context.Context, node string) error {
 }
 
 // write names the claim on a volume that exists, or the node on a claim that needs one.
-func (r *Reservation) write(ctx context.Context, c choice, node string) error {
+func (r *Reservation) write(ctx context.Context, c *choice, node string) error {
 	if c.volume != nil {
 		pv, changed, err := volumehelpers.GetBindVolumeToClaim(c.volume, c.claim)
 		if err != nil {
@@ -104,6 +105,7 @@ func (r *Reservation) write(ctx context.Context, c choice, node string) error {
 		return nil
 	}
 	if c.claim.Annotations[volumehelpers.AnnSelectedNode] == node {
+		c.since = c.claim.ResourceVersion
 		return nil
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
@@ -112,11 +114,12 @@ func (r *Reservation) write(ctx context.Context, c choice, node string) error {
 	if err != nil {
 		return fmt.Errorf("claim %s: %w", c.claim.Name, err)
 	}
-	_, err = r.binder.client.CoreV1().PersistentVolumeClaims(c.claim.Namespace).
+	written, err := r.binder.client.CoreV1().PersistentVolumeClaims(c.claim.Namespace).
 		Patch(ctx, c.claim.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 	if err != nil {
 		return fmt.Errorf("claim %s: %w", c.claim.Name, err)
 	}
+	c.since = written.ResourceVersion
 	return nil
 }
 
@@ -128,12 +131,17 @@ func (r *Reservation) bound(node string) (bool, error) {
 		case err != nil:
 			return false, fmt.Errorf("claim %s: %w", c.claim.Name, err)
 		case bound(claim):
-		case c.volume == nil && claim.ResourceVersion != c.claim.ResourceVersion &&
-			claim.Annotations[volumehelpers.AnnSelectedNode] != node: // the provisioner took the name back
+		case c.volume == nil && claim.Annotations[volumehelpers.AnnSelectedNode] != node && c.told(claim): // the provisioner took it back
 			return false, fmt.Errorf("claim %s: no volume can be provisioned for node %s", claim.Name, node)
 		default:
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// told tells that a claim is as it was when the node was named on it, or later. The informer may show what was before for a while.
+func (c *choice) told(claim *v1.PersistentVolumeClaim) bool {
+	order, err := resourceversion.CompareResourceVersion(claim.ResourceVersion, c.since)
+	return err == nil && order >= 0
 }

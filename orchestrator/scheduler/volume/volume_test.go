@@ -217,10 +217,20 @@ func TestCommitEndsWhenItIsHopeless(t *testing.T) {
 		require.ErrorContains(t, <-done, "were not bound within 10m0s")
 	})
 	t.Run("provisioner gave the node up", func(t *testing.T) {
-		r := newRig(t, made, claim("c", "made"))
+		version := func(v string) func(*v1.PersistentVolumeClaim) {
+			return func(c *v1.PersistentVolumeClaim) { c.ResourceVersion = v }
+		}
+		r := newRig(t, made, claim("c", "made", version("8")))
+		r.client.PrependReactor("patch", "persistentvolumeclaims", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, claim("c", "made", selected("a"), version("10")), nil
+		})
 		done := r.commit(pod("c"), node("a", "z1"))
 		require.Eventually(t, r.clock.HasWaiters, 10*time.Second, time.Millisecond)
-		r.show(claim("c", "made", func(c *v1.PersistentVolumeClaim) { c.ResourceVersion = "2" }))
+		r.show(claim("c", "made", version("9"))) // somebody changed it before us
+		r.clock.Step(bindPoll)
+		require.Eventually(t, func() bool { return r.clock.HasWaiters() || len(done) > 0 }, 10*time.Second, time.Millisecond)
+		require.Empty(t, done, "what the informer shows is older than what was written")
+		r.show(claim("c", "made", version("11")))
 		r.clock.Step(bindPoll)
 		require.ErrorContains(t, <-done, "no volume can be provisioned for node a")
 	})
