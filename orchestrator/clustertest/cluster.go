@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -17,6 +18,9 @@ import (
 
 // readyTimeout is how long a program may take to serve. A busy machine of two cores is slow to start them all.
 const readyTimeout = 2 * time.Minute
+
+// shutdownPatience is how long a program may take to end.
+const shutdownPatience = 20 * time.Second
 
 // Options say what a cluster is made of.
 type Options struct {
@@ -47,6 +51,10 @@ type Cluster struct {
 
 // Start runs a cluster and waits until its apiserver is ready. Stop it also when Start fails, if it isn't nil.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil { // kubeconfigs name files by their whole path
+		return nil, fmt.Errorf("clustertest: %w", err)
+	}
 	c := &Cluster{options: o}
 	for _, step := range []func() error{c.credentials, c.describe} {
 		if err := step(); err != nil {
@@ -230,7 +238,17 @@ func (c *Cluster) Tails(lines int) (text string) {
 	return text
 }
 
-// Stop ends all processes, the store last.
+// Shutdown ends all processes as an operator does, who wants to start them again: leases are given back. Those that have no end by themselves
+// are killed.
+func (c *Cluster) Shutdown() error {
+	var errs []error
+	for i := len(c.processes) - 1; i >= 0; i-- {
+		errs = append(errs, c.processes[i].end(syscall.SIGTERM, shutdownPatience))
+	}
+	return errors.Join(errs...)
+}
+
+// Stop ends all processes at once, the store last.
 func (c *Cluster) Stop() error {
 	var errs []error
 	for i := len(c.processes) - 1; i >= 0; i-- {

@@ -75,6 +75,10 @@ func (c *container) run(name string, args []string, s *stdio) (err error) {
 	case "stderr": // echo, to the other stream
 		_, err = fmt.Fprintln(s.err, text)
 	case "cat":
+		if len(args) > 0 {
+			fmt.Fprintf(s.err, "cat: %s: No such file or directory\n", args[0])
+			return exited(1)
+		}
 		_, err = io.Copy(s.out, s.in)
 	case "ls":
 		_, err = fmt.Fprintln(s.out, "bin\netc\nproc")

@@ -40,8 +40,11 @@ func TestKubectl(t *testing.T) {
 			text = []byte(strings.Replace(string(text), "    user: admin\n", "    user: admin\n    namespace: "+namespace+"\n", 1))
 			return os.WriteFile(kubeconfig, text, 0o600)
 		},
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"eventually": eventually},
-		Condition: func(cond string) (bool, error) { return cond == "modern" && modern(t, path), nil },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"eventually": eventually},
+		Condition: func(cond string) (bool, error) {
+			minor, err := strconv.Atoi(strings.TrimPrefix(cond, "kubectl:"))
+			return err == nil && minorOf(t, path) >= minor, err
+		},
 	}
 	testscript.Run(t, sessions)
 	t.Run("spdy", func(t *testing.T) {
@@ -56,9 +59,9 @@ func TestKubectl(t *testing.T) {
 	})
 }
 
-// modern tells that a kubectl is 1.28 or newer. Debian's is of 2021: it knows neither events nor whoami, and asks for kinds in versions
-// that nobody serves any more.
-func modern(t *testing.T, path string) bool {
+// minorOf is the minor version of a kubectl, for conditions such as [kubectl:28]. Debian's is of 2021: it knows neither events nor whoami,
+// and asks for kinds in versions that nobody serves any more.
+func minorOf(t *testing.T, path string) int {
 	t.Helper()
 	out, err := exec.Command(path, "version", "--client", "-o", "json").Output()
 	require.NoError(t, err)
@@ -68,7 +71,7 @@ func modern(t *testing.T, path string) bool {
 	require.NoError(t, json.Unmarshal(out, &version))
 	minor, err := strconv.Atoi(strings.TrimRight(version.ClientVersion.Minor, "+"))
 	require.NoError(t, err)
-	return minor >= 28
+	return minor
 }
 
 // useStreams chooses what kubectl's streams go by, and tells the script with which verb they then begin.

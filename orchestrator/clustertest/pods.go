@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"sync"
 
@@ -17,15 +18,16 @@ import (
 	"github.com/petcd/petcd/orchestrator/controller"
 )
 
-// pods moves the pods of simulated nodes through their phases. A container whose command is "true" ends well, one whose command is
-// "false" ends badly, all others run until their pod is deleted.
+// pods moves the pods of simulated nodes through their phases. A container ends that is told to echo, or
+// whose last word is "true", "false" or "exit" with a number; all others run until their pod is deleted.
 type pods struct {
 	nodes  *Nodes
 	lister corelisters.PodLister
 	loop   *controller.Loop
 
-	mu     sync.Mutex
-	nextIP netip.Addr
+	mu      sync.Mutex
+	nextIP  netip.Addr
+	counted bool // the addresses of an earlier run
 }
 
 func newPods(n *Nodes, informer coreinformers.PodInformer) *pods {
@@ -134,17 +136,7 @@ func (p *pods) begin(pod *v1.Pod) {
 func (p *pods) container(pod *v1.Pod, c *v1.Container, now metav1.Time) (s v1.ContainerStatus, code int32, ended bool) {
 	id := fmt.Sprintf("simulated://%s/%s", pod.UID, c.Name)
 	s = v1.ContainerStatus{Name: c.Name, Image: c.Image, ImageID: c.Image, ContainerID: id}
-	words := append(slices.Clone(c.Command), c.Args...)
-	last := ""
-	if len(words) > 0 {
-		last = words[len(words)-1]
-	}
-	switch last {
-	case "true":
-		ended = true
-	case "false":
-		ended, code = true, 1
-	default:
+	if code, ended = endOf(append(slices.Clone(c.Command), c.Args...)); !ended {
 		s.Ready, s.Started = true, new(true)
 		s.State.Running = &v1.ContainerStateRunning{StartedAt: now}
 		return s, 0, false
@@ -158,10 +150,41 @@ func (p *pods) container(pod *v1.Pod, c *v1.Container, now metav1.Time) (s v1.Co
 	return s, code, true
 }
 
-// address is one that no other pod had.
+// endOf tells how a container with such a command ends, and that it does.
+func endOf(words []string) (code int32, ended bool) {
+	if len(words) == 0 {
+		return 0, false
+	}
+	if path.Base(words[0]) == "echo" {
+		return 0, true
+	}
+	switch last := words[len(words)-1]; path.Base(last) {
+	case "true":
+		return 0, true
+	case "false":
+		return 1, true
+	default:
+		_, err := fmt.Sscanf(last, "exit %d", &code)
+		return code, err == nil
+	}
+}
+
+// address is one that no other pod has, those of an earlier run included.
 func (p *pods) address() string {
+	all, err := p.lister.List(labels.Everything())
+	if err != nil {
+		all = nil // a cache never fails
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.counted {
+		for _, pod := range all {
+			if ip, err := netip.ParseAddr(pod.Status.PodIP); err == nil && p.nextIP.Less(ip) {
+				p.nextIP = ip
+			}
+		}
+		p.counted = true
+	}
 	p.nextIP = p.nextIP.Next()
 	return p.nextIP.String()
 }

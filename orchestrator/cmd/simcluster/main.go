@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 
 	"github.com/petcd/petcd/orchestrator/clustertest"
 )
@@ -18,6 +20,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	klog.SetLogger(logr.Discard()) // what client libraries have to say would hide what this says
 	if err := command().ExecuteContext(ctx); err != nil {
 		os.Exit(1)
 	}
@@ -51,7 +54,7 @@ func run(ctx context.Context, cmd *cobra.Command, o clustertest.Options, nodes i
 	c, err := clustertest.Start(ctx, o)
 	if c != nil {
 		defer func() {
-			if stop := c.Stop(); err == nil {
+			if stop := c.Shutdown(); err == nil {
 				err = stop
 			}
 		}()
@@ -71,7 +74,12 @@ func run(ctx context.Context, cmd *cobra.Command, o clustertest.Options, nodes i
 	for i := range nodes {
 		names = append(names, fmt.Sprintf("node%d", i+1))
 	}
-	if err := clustertest.NewNodes(client, clustertest.NodeOptions{Names: names}).Run(ctx); err != nil {
+	port, err := c.ServeKubelets(ctx)
+	if err != nil {
+		return err
+	}
+	kubelets := clustertest.NodeOptions{Names: names, Serve: func(string) int32 { return port }}
+	if err := clustertest.NewNodes(client, kubelets).Run(ctx); err != nil {
 		return err
 	}
 	path, err := filepath.Abs(c.Kubeconfig)
