@@ -63,7 +63,7 @@ func (s *Scheduler) write(ctx context.Context, n *note) {
 	}
 }
 
-// take returns what a writer has to do. If that is nothing, or ctx has ended, the pod has no writer any more.
+// take returns what a writer has to do. If that is nothing, or the writer is stopped, the pod has no writer any more.
 func (ns *notes) take(ctx context.Context, n *note) (*v1.Pod, map[string]any) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -80,10 +80,12 @@ func (ns *notes) take(ctx context.Context, n *note) (*v1.Pod, map[string]any) {
 func (ns *notes) drop(uid types.UID) {
 	ns.mu.Lock()
 	n := ns.of[uid]
-	ns.mu.Unlock()
-	if n == nil {
-		return
+	if n != nil {
+		clear(n.status)
 	}
-	n.stop()
-	<-n.ended
+	ns.mu.Unlock()
+	if n != nil {
+		n.stop() // what it is at
+		<-n.ended
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
@@ -89,6 +90,19 @@ func TestAPodThatGoesWhileItIsTriedGetsNoRoom(t *testing.T) {
 	require.Empty(t, r.deleted())
 }
 
+func TestAPodThatGoesBeforeItIsTriedGetsNoNode(t *testing.T) {
+	p := makePod("p", "1")
+	r := still(t, makeNode("a"), p)
+	item := r.pop("p")
+	going := p.DeepCopy()
+	going.DeletionTimestamp = &metav1.Time{Time: r.clock.Now()}
+	r.sched.podSet(p, going)
+	r.sched.attempt(t.Context(), item)
+	r.sched.tasks.Wait()
+	require.Empty(t, r.client.Actions())
+	r.sched.cluster.With(func(st *view.State) { require.Nil(t, st.Placed(p.UID)) })
+}
+
 // While an attempt holds the view, a pod that goes or gets a node has left the queue already, or waits to undo what the attempt does.
 func TestAPodLeavesTheQueueBeforeTheView(t *testing.T) {
 	placed := makePod("p", "1", on("a"))
@@ -126,16 +140,19 @@ func TestAConfirmedPlacementStays(t *testing.T) {
 
 // Between the decision that a pod goes and the informer's word of it nobody else is killed in its stead.
 func TestOnePlanAtATime(t *testing.T) {
-	a := makeNode("a")
-	r := still(t, a, makeNode("b"), makePod("low", "4", on("a"), priority(1)), makePod("mid", "4", on("b"), priority(5)),
-		makePod("high", "2", priority(10)))
+	a, mid := makeNode("a"), makePod("mid", "4", on("b"), priority(5))
+	r := still(t, a, makeNode("b"), makePod("low", "4", on("a"), priority(1)), mid, makePod("high", "2", priority(10)))
 	r.try("high")
 	require.Equal(t, "a", r.nominated("high"))
 	require.Equal(t, []string{"low"}, r.deleted())
+	r.sched.podGone(mid)
+	least := makePod("least", "4", on("b"), priority(0))
+	r.add(least)
+	r.sched.podSet(nil, least)
 	r.sched.queue.Wake(change.All)
 	r.try("high")
 	require.Equal(t, "a", r.nominated("high"))
-	require.Equal(t, []string{"low"}, r.deleted(), "low is on its way out")
+	require.Equal(t, []string{"low"}, r.deleted(), "low is on its way out; least would be less of a loss, but a further one")
 
 	cordoned := a.DeepCopy()
 	cordoned.Spec.Unschedulable = true
@@ -143,7 +160,7 @@ func TestOnePlanAtATime(t *testing.T) {
 	r.sched.queue.Wake(change.All)
 	r.try("high")
 	require.Equal(t, "b", r.nominated("high"), "on a it won't do any more")
-	require.Equal(t, []string{"low", "mid"}, r.deleted())
+	require.Equal(t, []string{"low", "least"}, r.deleted())
 }
 
 func TestAVictimThatCannotBeDeletedIsNotWaitedFor(t *testing.T) {
@@ -211,16 +228,32 @@ func TestADroppedNominationWakesOthers(t *testing.T) {
 	})
 }
 
-// The last word on a pod is what stays, however long a word before took.
-func TestTheLastWordStays(t *testing.T) {
-	p := makePod("p", "1")
-	r := still(t, p)
-	began, goOn := make(chan struct{}, 10), make(chan struct{})
+// holdPatches lets each patch of a pod say that it began, and wait until goOn is closed.
+func (r *rig) holdPatches() (began, goOn chan struct{}) {
+	began, goOn = make(chan struct{}, 10), make(chan struct{})
 	r.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
 		began <- struct{}{}
 		<-goOn
 		return false, nil, nil
 	})
+	return began, goOn
+}
+
+// left is how many fields a pod's writer has to write yet; -1 if there is no writer.
+func (r *rig) left(p *v1.Pod) int {
+	r.sched.notes.mu.Lock()
+	defer r.sched.notes.mu.Unlock()
+	if n := r.sched.notes.of[p.UID]; n != nil {
+		return len(n.status)
+	}
+	return -1
+}
+
+// The last word on a pod is what stays, however long a word before took.
+func TestTheLastWordStays(t *testing.T) {
+	p := makePod("p", "1")
+	r := still(t, p)
+	began, goOn := r.holdPatches()
 	said := func() (all []string) {
 		for _, a := range r.client.Actions() {
 			if patch, ok := a.(clienttesting.PatchAction); ok {
@@ -247,18 +280,14 @@ func TestTheLastWordStays(t *testing.T) {
 func TestABoundPodIsToldNothing(t *testing.T) {
 	p := makePod("p", "1")
 	r := still(t, p)
-	began, goOn := make(chan struct{}, 10), make(chan struct{})
-	r.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
-		began <- struct{}{}
-		<-goOn
-		return false, nil, nil
-	})
+	began, goOn := r.holdPatches()
 	r.sched.tell(t.Context(), p, v1.PodReasonUnschedulable, "first", nil)
 	<-began
 	r.sched.tell(t.Context(), p, v1.PodReasonUnschedulable, "second", nil)
 	r.sched.nodeSet(nil, makeNode("a"))
 	item := r.pop("p")
 	r.sched.attempt(t.Context(), item)
+	r.eventually("the second dropped", func() bool { return r.left(p) == 0 })
 	close(goOn)
 	r.sched.tasks.Wait()
 	require.Equal(t, "a", r.pod("p").Spec.NodeName)
@@ -269,6 +298,24 @@ func TestABoundPodIsToldNothing(t *testing.T) {
 		}
 	}
 	require.Equal(t, "patch status, create binding", strings.Join(order, ", "))
+}
+
+// What is written already when a writer is dropped is waited for.
+func TestDropWaitsForTheWriter(t *testing.T) {
+	p := makePod("p", "1")
+	r := still(t, p)
+	began, goOn := r.holdPatches()
+	r.sched.tell(t.Context(), p, v1.PodReasonUnschedulable, "first", nil)
+	<-began
+	r.sched.tell(t.Context(), p, v1.PodReasonUnschedulable, "second", nil)
+	left := make(chan int)
+	go func() {
+		r.sched.notes.drop(p.UID)
+		left <- r.left(p)
+	}()
+	r.eventually("the second dropped", func() bool { return r.left(p) == 0 })
+	close(goOn)
+	require.Equal(t, -1, <-left)
 }
 
 // uid is the one that makePod gives.

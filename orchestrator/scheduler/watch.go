@@ -111,7 +111,7 @@ func (s *Scheduler) podSet(old, pod *v1.Pod) {
 	case pod.Status.Phase == v1.PodSucceeded || pod.Status.Phase == v1.PodFailed:
 		s.podGone(pod)
 	case pod.Spec.NodeName != "":
-		defer s.queue.Delete(pod.UID)
+		s.queue.Delete(pod.UID) // first, see podGone
 		var what change.Set
 		s.cluster.With(func(st *view.State) {
 			before, assumed := st.Placed(pod.UID), st.Assumed(pod.UID)
