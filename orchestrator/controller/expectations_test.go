@@ -52,10 +52,14 @@ func TestExpectationsAreGivenUp(t *testing.T) {
 	loop.queue = workqueue.NewTypedRateLimitingQueueWithConfig(newLimiter(), workqueue.TypedRateLimitingQueueConfig[string]{Clock: clock})
 	defer loop.queue.ShutDown()
 	x := NewExpectations(clock, loop)
+	// waits holds until the queue's goroutine has taken a key in: it has a timer then, beside the ticker that it always has.
+	waits := func() {
+		t.Helper()
+		require.Eventually(t, func() bool { return clock.Waiters() >= 2 }, 10*time.Second, time.Millisecond)
+	}
 	woken := func(after time.Duration) {
 		t.Helper()
-		// The queue's goroutine takes the key in and sets its timer in its own time.
-		require.Eventually(t, clock.HasWaiters, 10*time.Second, time.Millisecond)
+		waits()
 		clock.Step(after)
 		require.Eventually(t, func() bool { return loop.Len() == 1 }, 10*time.Second, time.Millisecond)
 		key, _ := loop.queue.Get()
@@ -63,9 +67,9 @@ func TestExpectationsAreGivenUp(t *testing.T) {
 		loop.queue.Done(key)
 	}
 	x.ExpectCreations("k", 1)
-	require.False(t, x.Satisfied("k"))
+	waits()
 	clock.Step(time.Minute)
-	x.ExpectDeletion("k", "a") // from now on it counts anew
+	x.of["k"].since = clock.Now() // as after another expectation, whose later time the queue has dropped for the earlier one
 	woken(expectationsTTL - time.Minute)
 	require.False(t, x.Satisfied("k"))
 	woken(time.Minute)

@@ -27,7 +27,7 @@ type Monitors struct {
 type monitor struct {
 	informer cache.SharedIndexInformer
 	handled  cache.InformerSynced // the handler has seen all that was there at first
-	stop     context.CancelFunc
+	stop     func()               // and waits until the handler is called no more
 }
 
 // NewMonitors returns none yet. handlers makes the handler for the objects of one resource.
@@ -35,7 +35,8 @@ func NewMonitors(client metadata.Interface, handlers func(schema.GroupVersionRes
 	return &Monitors{client: client, handlers: handlers, of: map[schema.GroupVersionResource]*monitor{}}
 }
 
-// Set starts the informers that are missing and stops those that are not wanted any more. All stop when ctx ends.
+// Set starts the informers that are missing and stops those that are not wanted any more, whose handlers are not called after it. All
+// stop when ctx ends.
 func (m *Monitors) Set(ctx context.Context, wanted sets.Set[schema.GroupVersionResource]) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,9 +69,13 @@ func (m *Monitors) start(ctx context.Context, resource schema.GroupVersionResour
 	if err != nil {
 		return nil, fmt.Errorf("controller: monitor %v: %w", resource, err)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	go informer.RunWithContext(ctx)
-	return &monitor{informer: informer, handled: registered.HasSynced, stop: stop}, nil
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { informer.RunWithContext(ctx) })
+	return &monitor{informer: informer, handled: registered.HasSynced, stop: func() {
+		cancel()
+		running.Wait()
+	}}, nil
 }
 
 // strip is applied to each object before it is kept: there is one for everything in the cluster.

@@ -212,6 +212,10 @@ func TestRefused(t *testing.T) {
 	refusal.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: v1.NamespaceTerminatingCause}}
 	require.NoError(t, w.sync(context.Background(), "default/s"), "it goes with its namespace")
 	require.Empty(t, c.Events())
+
+	refusal = apierrors.NewAlreadyExists(v1.Resource("endpoints"), "s")
+	require.ErrorContains(t, w.sync(context.Background(), "default/s"), "again in 1s", "the cache is late")
+	require.Empty(t, c.Events())
 }
 
 func TestRun(t *testing.T) {

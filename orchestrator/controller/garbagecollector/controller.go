@@ -2,6 +2,7 @@ package garbagecollector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -24,8 +25,10 @@ const (
 	workers = 20
 	// absentKept is how many absent owners are remembered, so that a thousand dependents of one don't ask for it a thousand times.
 	absentKept = 500
-	// syncTimeout is how long the collector waits at first for the slowest of its informers.
+	// syncTimeout is how long the collector waits at first for the slowest of its informers. Then it begins with what needs no graph.
 	syncTimeout = 30 * time.Second
+	// unsyncedWait is how soon what needs the whole graph is tried again while an informer has not shown all it has.
+	unsyncedWait = 5 * time.Second
 )
 
 // Controller looks at one object at a time and deletes it, frees it of owners that are gone, or lets it go.
@@ -48,7 +51,8 @@ func newController(env *controller.Env) *Controller {
 	c.monitors = controller.NewMonitors(env.Metadata, c.handler)
 	began := env.Clock.Now()
 	c.loop = controller.NewLoop("garbagecollector", workers, c.look, func() bool {
-		// One resource that cannot be listed must not stop the rest: nothing is deleted for what the graph lacks.
+		// One resource that cannot be listed must not stop everything. What the graph lacks lets nothing be deleted, for absent owners
+		// are asked of the apiserver; but it may lack dependents, and what waits for those goes on waiting.
 		return c.started.Load() && (c.monitors.Synced() || env.Clock.Since(began) > syncTimeout)
 	})
 	return c
@@ -97,8 +101,11 @@ func (c *Controller) client(n *node) metadata.ResourceInterface {
 func (c *Controller) live(ctx context.Context, n *node) (*metav1.PartialObjectMetadata, error) {
 	o, err := c.client(n).Get(ctx, n.name, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case saysAbsent(err, n.name):
 		return nil, nil
+	case apierrors.IsNotFound(err): // the resource is not served there any more, or not yet: what the mapper knows is old
+		c.env.Mapper.Reset()
+		return nil, fmt.Errorf("read %s %s/%s: %w", n.resource.Resource, n.namespace, n.name, err)
 	case err != nil:
 		return nil, fmt.Errorf("read %s %s/%s: %w", n.resource.Resource, n.namespace, n.name, err)
 	case o.UID != n.uid:
@@ -107,11 +114,24 @@ func (c *Controller) live(ctx context.Context, n *node) (*metav1.PartialObjectMe
 	return o, nil
 }
 
+// saysAbsent tells that an apiserver looked for an object of a name and has none. One that does not know the resource says 404 too.
+func saysAbsent(err error, name string) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || apierrors.IsUnexpectedServerError(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return details != nil && details.Name == name
+}
+
 // look is the sync of one object.
 func (c *Controller) look(ctx context.Context, key string) error {
 	n := c.graph.get(types.UID(key))
 	if n == nil || (n.deleting && !n.waiting && !n.orphans) {
 		return nil
+	}
+	if !n.deleting && len(n.owners) > 0 && c.allStay(n) {
+		return nil // most looks end here, without a request
 	}
 	o, err := c.live(ctx, n)
 	if err != nil {
@@ -123,6 +143,8 @@ func (c *Controller) look(ctx context.Context, key string) error {
 		return nil
 	case o.DeletionTimestamp == nil:
 		return c.judge(ctx, n, o)
+	case !c.monitors.Synced():
+		return controller.Later(unsyncedWait) // dependents may be missing from the graph
 	case slices.Contains(o.Finalizers, metav1.FinalizerOrphanDependents):
 		return c.orphan(ctx, n, o)
 	case slices.Contains(o.Finalizers, metav1.FinalizerDeleteDependents):

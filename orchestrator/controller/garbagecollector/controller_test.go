@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	core "k8s.io/client-go/testing"
 )
 
 const (
@@ -165,6 +168,68 @@ func TestResync(t *testing.T) {
 	w.failed = nil
 	require.True(t, w.c.resync(t.Context()))
 	require.Len(t, w.c.monitors.Running(), 4)
+}
+
+// What is not served any more is not in the graph either.
+func TestResourceThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.serve(coreList, appsList, widgetList)
+	w.add("widgets/w", "pods/p <- widgets/w", "nodes/n")
+	require.True(t, w.c.resync(t.Context()))
+	require.Eventually(t, func() bool { return w.c.monitors.Synced() && w.c.graph.get("widgets/w") != nil }, 3*time.Second, time.Millisecond)
+	w.serve(coreList, appsList)
+	require.True(t, w.c.resync(t.Context()))
+	require.Nil(t, w.c.graph.get("widgets/w"))
+	require.NotNil(t, w.c.graph.get("pods/p"))
+}
+
+// Until all monitors have shown what there is, dependents may be unknown: nothing that waits for them goes.
+func TestUnsyncedMonitors(t *testing.T) {
+	for name, how := range map[string]metav1.DeletionPropagation{"foreground": foreground, "orphan": orphan} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.add("replicasets/r", "pods/p <- replicasets/r!")
+			w.meta.PrependReactor("list", "pods", func(core.Action) (bool, runtime.Object, error) { return true, nil, errors.New("down") })
+			w.userDeletes("replicasets/r", how)
+			require.True(t, w.c.resync(t.Context()))
+			require.Eventually(t, func() bool { return w.c.graph.get("replicasets/r") != nil }, 3*time.Second, time.Millisecond)
+			require.ErrorContains(t, w.c.look(t.Context(), "replicasets/r"), "again in 5s")
+			gvr, namespace, name := parse("replicasets/r")
+			_, err := w.get(gvr, namespace, name)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// An apiserver that does not know a resource says 404 as well.
+func TestNotFoundWithoutAName(t *testing.T) {
+	w := newWorld(t)
+	w.add("pods/p <- replicasets/r")
+	gvr, _, _ := parse("pods/p")
+	w.c.graph.put(&node{resource: gvr, namespace: "ns", name: "p", uid: "pods/p", owners: []metav1.OwnerReference{ref("replicasets/r")}})
+	answer := apierrors.NewGenericServerResponse(404, "get", gvr.GroupResource(), "r", "404 page not found", 0, true)
+	w.meta.PrependReactor("get", "replicasets", func(core.Action) (bool, runtime.Object, error) { return true, nil, answer })
+	require.ErrorContains(t, w.c.look(t.Context(), "pods/p"), "could not find the requested resource")
+	require.EqualValues(t, 1, w.resets.Load())
+	require.Equal(t, []string{"pods/p <- replicasets/r"}, w.state())
+
+	answer = apierrors.NewNotFound(schema.GroupResource{Group: "apps", Resource: "replicasets"}, "r")
+	require.NoError(t, w.c.look(t.Context(), "pods/p"))
+	require.Empty(t, w.state())
+}
+
+func TestOwnersThatStayCostNothing(t *testing.T) {
+	w := newWorld(t)
+	w.add("replicasets/r", "pods/p <- replicasets/r")
+	gvr, _, _ := parse("replicasets/r")
+	w.c.graph.put(&node{resource: gvr, namespace: "ns", name: "r", uid: "replicasets/r"})
+	pods, _, _ := parse("pods/p")
+	w.c.graph.put(&node{resource: pods, namespace: "ns", name: "p", uid: "pods/p", owners: []metav1.OwnerReference{ref("replicasets/r")}})
+	require.NoError(t, w.c.look(t.Context(), "pods/p"))
+	require.Empty(t, w.meta.Actions())
+	w.c.graph.put(&node{resource: gvr, namespace: "ns", name: "r", uid: "replicasets/r", deleting: true, waiting: true})
+	require.NoError(t, w.c.look(t.Context(), "pods/p"))
+	require.NotEmpty(t, w.meta.Actions(), "an owner that waits is asked for")
 }
 
 func TestGraph(t *testing.T) {

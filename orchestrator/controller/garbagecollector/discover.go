@@ -48,6 +48,9 @@ func (c *Controller) resync(ctx context.Context) bool {
 	if !wanted.Equal(running) {
 		c.env.Mapper.Reset()
 		c.monitors.Set(ctx, wanted)
+		for resource := range running.Difference(wanted) {
+			c.enqueue(c.graph.drop(resource))
+		}
 	}
 	c.started.Store(true)
 	return true

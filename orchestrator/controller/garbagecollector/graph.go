@@ -126,6 +126,28 @@ func (g *graph) get(uid types.UID) *node {
 	return g.nodes[uid]
 }
 
+// stays tells that the graph has what a reference names, and that it does not wait for its dependents.
+func (g *graph) stays(k ownerKey) bool {
+	n := g.get(k.uid)
+	return n != nil && n.is(k) && !n.waiting
+}
+
+// drop forgets the objects of a resource that nobody watches any more: no informer will tell of their end.
+func (g *graph) drop(resource schema.GroupVersionResource) (look []types.UID) {
+	g.mu.RLock()
+	var gone []types.UID
+	for uid, n := range g.nodes {
+		if n.resource == resource {
+			gone = append(gone, uid)
+		}
+	}
+	g.mu.RUnlock()
+	for _, uid := range gone {
+		look = append(look, g.remove(uid)...)
+	}
+	return look
+}
+
 // dependentsOf returns the objects that name an owner.
 func (g *graph) dependentsOf(owner types.UID) (of []*node) {
 	g.mu.RLock()

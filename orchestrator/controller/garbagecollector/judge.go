@@ -109,32 +109,48 @@ func describe(r metav1.OwnerReference) string {
 	return fmt.Sprintf("[%s/%s, name: %s, uid: %s]", r.APIVersion, r.Kind, r.Name, r.UID)
 }
 
-// owner finds out about one owner of n. That it stays is taken from the graph: should that be late, its end will be shown.
-// Anything else is asked of the apiserver.
-func (c *Controller) owner(ctx context.Context, n *node, ref metav1.OwnerReference) (ownerState, error) {
+// keyOf is what a reference of n names.
+func (c *Controller) keyOf(n *node, ref metav1.OwnerReference) (key ownerKey, err error) {
 	gv, err := schema.ParseGroupVersion(ref.APIVersion)
 	if err != nil {
-		return ownerStays, fmt.Errorf("owner %s of %s/%s: %w", describe(ref), n.namespace, n.name, err)
+		return key, fmt.Errorf("owner %s of %s/%s: %w", describe(ref), n.namespace, n.name, err)
 	}
 	mapping, err := c.env.Mapper.RESTMapping(gv.WithKind(ref.Kind).GroupKind(), gv.Version)
 	if meta.IsNoMatchError(err) {
-		return ownerStays, controller.Later(discoverEvery) // it may come to be served
+		return key, controller.Later(discoverEvery) // it may come to be served
 	}
 	if err != nil {
-		return ownerStays, fmt.Errorf("owner %s of %s/%s: %w", describe(ref), n.namespace, n.name, err)
+		return key, fmt.Errorf("owner %s of %s/%s: %w", describe(ref), n.namespace, n.name, err)
 	}
-	key := ownerKey{resource: mapping.Resource, name: ref.Name, uid: ref.UID}
+	key = ownerKey{resource: mapping.Resource, name: ref.Name, uid: ref.UID}
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 		if n.namespace == "" {
-			return ownerStays, &scopeError{ref}
+			return key, &scopeError{ref}
 		}
 		key.namespace = n.namespace
+	}
+	return key, nil
+}
+
+// allStay tells that the graph has every owner of an object, and none of them waits for it: then there is nothing to do.
+func (c *Controller) allStay(n *node) bool {
+	return !slices.ContainsFunc(n.owners, func(ref metav1.OwnerReference) bool {
+		key, err := c.keyOf(n, ref)
+		return err != nil || !c.graph.stays(key)
+	})
+}
+
+// owner finds out about one owner of n. That it stays is taken from the graph: should that be late, its end will be shown.
+// Anything else is asked of the apiserver.
+func (c *Controller) owner(ctx context.Context, n *node, ref metav1.OwnerReference) (ownerState, error) {
+	key, err := c.keyOf(n, ref)
+	if err != nil {
+		return ownerStays, err
 	}
 	if _, known := c.absent.Get(key); known {
 		return ownerAbsent, nil
 	}
-	seen := c.graph.get(ref.UID)
-	if seen != nil && seen.is(key) && !seen.waiting {
+	if c.graph.stays(key) {
 		return ownerStays, nil
 	}
 	o, err := c.live(ctx, &node{resource: key.resource, namespace: key.namespace, name: key.name, uid: key.uid})
@@ -142,7 +158,7 @@ func (c *Controller) owner(ctx context.Context, n *node, ref metav1.OwnerReferen
 	case err != nil:
 		return ownerStays, err
 	case o == nil:
-		if seen != nil && seen.namespace != "" && key.namespace != "" && seen.namespace != key.namespace {
+		if seen := c.graph.get(ref.UID); seen != nil && seen.namespace != "" && key.namespace != "" && seen.namespace != key.namespace {
 			c.event(n, fmt.Sprintf("ownerRef %s does not exist in namespace %q", describe(ref), n.namespace))
 		}
 		c.absent.Add(key, nil)

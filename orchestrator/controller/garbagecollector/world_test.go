@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type world struct {
 	meta *fake.FakeMetadataClient
 	env  *controllertest.Cluster
 	c    *Controller
+
+	resets atomic.Int64 // of the mapper
 
 	mu     sync.Mutex
 	served []*metav1.APIResourceList
@@ -98,7 +101,7 @@ type mapper struct {
 	*world
 }
 
-func (m mapper) Reset() {}
+func (m mapper) Reset() { m.resets.Add(1) }
 
 func (m mapper) RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
 	m.mu.Lock()

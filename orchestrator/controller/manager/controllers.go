@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/petcd/petcd/orchestrator/controller"
 	"github.com/petcd/petcd/orchestrator/controller/clusterroleaggregation"
@@ -35,6 +36,7 @@ import (
 
 // built is what controllers are made of.
 type built struct {
+	config  *rest.Config // of the apiserver
 	env     *controller.Env
 	options *Options
 	rootCA  []byte                                               // nil: there is none to publish

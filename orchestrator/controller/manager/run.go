@@ -32,7 +32,8 @@ func (o *Options) Run(ctx context.Context, config *rest.Config) error {
 	if err := o.credentials(b); err != nil {
 		return err
 	}
-	events, err := b.environment(ctx, config)
+	b.config = config
+	events, err := b.environment(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,11 @@ func (o *Options) Run(ctx context.Context, config *rest.Config) error {
 			klog.FromContext(ctx).Info("Not chosen", "controller", name)
 			continue
 		}
-		if r := controllers()[name](b); r != nil {
+		one, err := b.as(name)
+		if err != nil {
+			return err
+		}
+		if r := controllers()[name](one); r != nil {
 			running = append(running, r)
 		}
 	}
@@ -76,24 +81,50 @@ func (o *Options) credentials(b *built) (err error) {
 	return nil
 }
 
-// environment makes clients, caches and the way of events.
-func (b *built) environment(ctx context.Context, config *rest.Config) (record.EventBroadcaster, error) {
+// clients returns the clients of one user of the apiserver, whom it sees by name. Each has a rate of its own: a controller that has much
+// to write, or a flood of events, must not hold up the others.
+func (b *built) clients(name string) (kubernetes.Interface, metadata.Interface, error) {
+	config := rest.AddUserAgent(rest.CopyConfig(b.config), name)
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("kube-controller-manager: %w", err)
+		return nil, nil, fmt.Errorf("kube-controller-manager: client of %s: %w", name, err)
 	}
 	objects, err := metadata.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("kube-controller-manager: %w", err)
+		return nil, nil, fmt.Errorf("kube-controller-manager: client of %s: %w", name, err)
+	}
+	return client, objects, nil
+}
+
+// as returns what one controller is made of: the environment that all share, with clients of its own.
+func (b *built) as(name string) (*built, error) {
+	one, env := *b, *b.env
+	var err error
+	if env.Client, env.Metadata, err = b.clients(name); err != nil {
+		return nil, err
+	}
+	one.env = &env
+	return &one, nil
+}
+
+// environment makes what controllers share: caches, what kinds there are, and the way of events.
+func (b *built) environment(ctx context.Context) (record.EventBroadcaster, error) {
+	client, _, err := b.clients("shared-informers")
+	if err != nil {
+		return nil, err
+	}
+	sink, _, err := b.clients("events")
+	if err != nil {
+		return nil, err
 	}
 	kinds := memory.NewMemCacheClient(client.Discovery())
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(kinds)
 	go wait.UntilWithContext(ctx, func(context.Context) { mapper.Reset() }, mapperReset)
 	events := record.NewBroadcaster(record.WithContext(ctx))
-	events.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	events.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: sink.CoreV1().Events("")})
 	b.env = &controller.Env{
-		Client: client, Informers: informers.NewSharedInformerFactory(client, 0), Events: events, Clock: clock.RealClock{},
-		Metadata: objects, Discovery: client.Discovery(), Mapper: mapper,
+		Informers: informers.NewSharedInformerFactory(client, 0), Events: events, Clock: clock.RealClock{},
+		Discovery: client.Discovery(), Mapper: mapper,
 	}
 	return events, nil
 }

@@ -34,18 +34,27 @@ func newController(env *controller.Env) *Controller {
 	c := &Controller{env: env}
 	informer := env.Informers.Core().V1().Namespaces().Informer()
 	c.loop = controller.NewLoop("namespace", workers, c.sync, informer.HasSynced)
-	seen := func(ns *corev1.Namespace) {
-		if ns.DeletionTimestamp != nil && held(ns) {
-			c.loop.AddAfter(ns.Name, max(0, ns.DeletionTimestamp.Add(settle).Sub(env.Clock.Now())))
-		}
-	}
-	controller.On[*corev1.Namespace]{Add: seen, Update: func(_, ns *corev1.Namespace) { seen(ns) }}.Watch(informer)
+	controller.On[*corev1.Namespace]{Add: c.added, Update: c.changed}.Watch(informer)
 	return c
 }
 
-// held tells that a namespace waits for us.
+func (c *Controller) added(ns *corev1.Namespace) {
+	if held(ns) {
+		c.loop.AddAfter(ns.Name, max(0, ns.DeletionTimestamp.Add(settle).Sub(c.env.Clock.Now())))
+	}
+}
+
+// changed looks at a namespace only when it begins to wait for us. What comes after is our own writing of its status, and to answer
+// that with another round would never end; the loop itself comes back to what is not done.
+func (c *Controller) changed(old, ns *corev1.Namespace) {
+	if !held(old) || old.UID != ns.UID {
+		c.added(ns)
+	}
+}
+
+// held tells that a namespace is being deleted and waits for us.
 func held(ns *corev1.Namespace) bool {
-	return slices.Contains(ns.Spec.Finalizers, corev1.FinalizerKubernetes)
+	return ns.DeletionTimestamp != nil && slices.Contains(ns.Spec.Finalizers, corev1.FinalizerKubernetes)
 }
 
 func (c *Controller) sync(ctx context.Context, name string) error {
@@ -57,7 +66,7 @@ func (c *Controller) sync(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("namespace %s: %w", name, err)
 	}
-	if ns.DeletionTimestamp == nil || !held(ns) {
+	if !held(ns) {
 		return nil
 	}
 	r := c.empty(ctx, name)

@@ -189,6 +189,26 @@ func TestFailures(t *testing.T) {
 	require.Len(t, s.namespace(t).Spec.Finalizers, 1)
 }
 
+func TestOwnWritesAreNoNews(t *testing.T) {
+	living, leaving, told, replaced := terminating(), terminating(), terminating(), terminating()
+	living.DeletionTimestamp = nil
+	told.Status.Conditions = []corev1.NamespaceCondition{{Type: corev1.NamespaceContentRemaining}}
+	replaced.UID = "2"
+	for name, tc := range map[string]struct {
+		old, is *corev1.Namespace
+		queued  int
+	}{
+		"it is deleted":           {living, leaving, 1},
+		"its status is written":   {leaving, told, 0},
+		"another takes its place": {leaving, replaced, 1},
+		"a living one is written": {living, living, 0},
+	} {
+		c := newScript(t, leaving).c
+		c.changed(tc.old, tc.is)
+		require.Equal(t, tc.queued, c.loop.Len(), name)
+	}
+}
+
 func TestConditionTimes(t *testing.T) {
 	var all []corev1.NamespaceCondition
 	at := func(s int) metav1.Time {

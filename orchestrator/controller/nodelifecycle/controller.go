@@ -61,13 +61,14 @@ type runner struct {
 
 // New returns the node controller.
 func New(env *controller.Env, o Options) controller.Runner {
-	m := newMonitor(env, o.withDefaults())
+	pods := newMarker(env)
+	m := newMonitor(env, o.withDefaults(), pods.mark)
 	core := env.Informers.Core().V1()
 	watch := &runner{monitor: m, synced: []cache.InformerSynced{
 		core.Nodes().Informer().HasSynced, core.Pods().Informer().HasSynced,
 		env.Informers.Coordination().V1().Leases().Informer().HasSynced,
 	}}
-	return controller.Runners{watch, newTainter(env)}
+	return controller.Runners{watch, pods.loop, newTainter(env)}
 }
 
 // Run implements controller.Runner.

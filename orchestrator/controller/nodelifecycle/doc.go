@@ -8,7 +8,7 @@
 // likely that a network broke than that they all died. If every zone is lost no pod is evicted anywhere.
 //
 // Read monitor first: one goroutine that owns all that is remembered about nodes. The other taints that say what a node's conditions
-// are (memory-pressure, unschedulable, …) are set by a Loop, which remembers nothing.
+// are (memory-pressure, unschedulable, …) are set by a Loop, which remembers nothing; pods are marked by another.
 //
 // Deleting the pods is the work of tainteviction. It refuses to delete nodes: whoever started a machine knows whether it will
 // return. It does not copy labels to their deprecated beta names.

@@ -7,6 +7,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	nodeutil "k8s.io/component-helpers/node/util"
 	"k8s.io/utils/clock"
 )
@@ -17,8 +18,9 @@ type heartbeat struct {
 	at         time.Time // when it was seen, on the own clock
 	status     time.Time // the heartbeat in Ready
 	posted     bool      // Ready has been there
+	lease      types.UID
 	renewed    time.Time // the Lease's renewTime
-	podsMarked bool      // its pods were told that it fails
+	podsMarked bool      // its pods are being told that it fails
 }
 
 // beat takes a node's pulse.
@@ -34,10 +36,14 @@ func (m *monitor) beat(node *v1.Node) *heartbeat {
 	if c != nil && (!b.posted || !c.LastHeartbeatTime.Time.Equal(b.status)) {
 		b.posted, b.status, b.at = true, c.LastHeartbeatTime.Time, m.clock.Now()
 	}
-	// A lease that goes back in time is an old one made anew, not a sign of life.
 	lease, err := m.leases.Leases(v1.NamespaceNodeLease).Get(node.Name)
-	if err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(b.renewed) {
-		b.renewed, b.at = lease.Spec.RenewTime.Time, m.clock.Now()
+	if err == nil && lease.Spec.RenewTime != nil {
+		renewed := lease.Spec.RenewTime.Time
+		// A node's clock may be set back. But another lease with an earlier time is an old one made anew, not a sign of life.
+		if renewed.After(b.renewed) || (lease.UID == b.lease && !renewed.Equal(b.renewed)) {
+			b.at = m.clock.Now()
+		}
+		b.lease, b.renewed = lease.UID, renewed
 	}
 	return b
 }
@@ -45,14 +51,14 @@ func (m *monitor) beat(node *v1.Node) *heartbeat {
 // judged are the conditions that only the kubelet can know.
 var judged = []v1.NodeConditionType{v1.NodeReady, v1.NodeMemoryPressure, v1.NodeDiskPressure, v1.NodePIDPressure}
 
-// judge returns how a node's Ready is, after setting the conditions of one that is silent to Unknown.
-func (m *monitor) judge(ctx context.Context, node *v1.Node, b *heartbeat) (v1.ConditionStatus, error) {
+// judge returns how a node's Ready is, after setting the conditions of one that is silent to Unknown. taken is when its pulse was taken.
+func (m *monitor) judge(ctx context.Context, node *v1.Node, b *heartbeat, taken time.Time) (v1.ConditionStatus, error) {
 	grace := m.opts.MonitorGracePeriod
 	if !b.posted {
 		grace = m.opts.StartupGracePeriod
 	}
 	ready := readiness(node)
-	if m.clock.Since(b.at) <= grace {
+	if taken.Sub(b.at) <= grace {
 		return ready, nil
 	}
 	silent := node.DeepCopy()

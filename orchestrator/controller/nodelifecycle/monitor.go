@@ -9,13 +9,13 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	coordinationlisters "k8s.io/client-go/listers/coordination/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/component-helpers/node/topology"
 	"k8s.io/utils/clock"
 
@@ -25,7 +25,10 @@ import (
 // labelExcludeDisruption keeps a node out of the count that tells how its zone is.
 const labelExcludeDisruption = "node.kubernetes.io/exclude-disruption"
 
-// monitor looks at all nodes in passes and remembers what one look cannot tell. Only one goroutine uses it.
+// writers is how many statuses of nodes a pass writes in parallel. When a zone falls silent there are many.
+const writers = 8
+
+// monitor looks at all nodes in passes and remembers what one look cannot tell. Only one goroutine uses it, but for the writes of a pass.
 type monitor struct {
 	opts     Options
 	client   kubernetes.Interface
@@ -33,19 +36,19 @@ type monitor struct {
 	recorder record.EventRecorder
 	nodes    corelisters.NodeLister
 	leases   coordinationlisters.LeaseLister
-	podsOn   func(node string) ([]*v1.Pod, error)
+	mark     func(node string, failing bool) // says it to the node's pods, not waiting until it is done
 
 	known map[types.UID]*heartbeat
 	zones map[string]*zone
 	lost  bool // every zone is fully disrupted
 }
 
-func newMonitor(env *controller.Env, o Options) *monitor {
+func newMonitor(env *controller.Env, o Options, mark func(node string, failing bool)) *monitor {
 	return &monitor{
 		opts: o, client: env.Client, clock: env.Clock, recorder: env.Recorder("node-controller"),
 		nodes:  env.Informers.Core().V1().Nodes().Lister(),
 		leases: env.Informers.Coordination().V1().Leases().Lister(),
-		podsOn: controller.PodsByNode(env),
+		mark:   mark,
 		known:  map[types.UID]*heartbeat{}, zones: map[string]*zone{},
 	}
 }
@@ -67,16 +70,25 @@ func (m *monitor) pass(ctx context.Context) error {
 	slices.SortFunc(nodes, func(a, b *v1.Node) int { return strings.Compare(a.Name, b.Name) })
 	m.forget(nodes)
 
-	var errs []error
-	looks := make([]seen, 0, len(nodes))
-	for _, node := range nodes {
-		beat := m.beat(node)
-		ready, err := m.judge(ctx, node, beat)
-		if err == nil {
-			err = m.markPods(ctx, node, beat, ready)
+	// First all pulses, then what they mean: no node counts as silent because it took long to write about others.
+	beats, taken := make([]*heartbeat, len(nodes)), m.clock.Now()
+	for i, node := range nodes {
+		beats[i] = m.beat(node)
+	}
+	looks, errs := make([]seen, len(nodes)), make([]error, len(nodes))
+	workqueue.ParallelizeUntil(ctx, writers, len(nodes), func(i int) {
+		looks[i] = seen{node: nodes[i], zone: topology.GetZoneKey(nodes[i])}
+		looks[i].ready, errs[i] = m.judge(ctx, nodes[i], beats[i], taken)
+	})
+	if ctx.Err() != nil {
+		return ctx.Err() // not all were judged
+	}
+	for i, beat := range beats {
+		// Once for each time that a node fails: a kubelet that can still speak is free to say otherwise.
+		if failing := looks[i].ready != v1.ConditionTrue; errs[i] == nil && failing != beat.podsMarked {
+			beat.podsMarked = failing
+			m.mark(beat.name, failing)
 		}
-		errs = append(errs, err)
-		looks = append(looks, seen{node: node, ready: ready, zone: topology.GetZoneKey(node)})
 	}
 	m.assess(looks)
 	for _, s := range looks {
@@ -96,50 +108,10 @@ func (m *monitor) forget(nodes []*v1.Node) {
 			ref := &v1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: beat.name, UID: uid}
 			m.recorder.Eventf(ref, v1.EventTypeNormal, "RemovingNode", "Node %s event: Removing Node %s from Controller",
 				beat.name, beat.name)
+			m.mark(beat.name, false)
 			delete(m.known, uid)
 		}
 	}
-}
-
-// markPods says in the pods' status that they serve no more, once for each time that their node fails: a kubelet that can still
-// speak is free to say otherwise.
-func (m *monitor) markPods(ctx context.Context, node *v1.Node, beat *heartbeat, ready v1.ConditionStatus) error {
-	if ready == v1.ConditionTrue {
-		beat.podsMarked = false
-		return nil
-	}
-	if beat.podsMarked {
-		return nil
-	}
-	pods, err := m.podsOn(node.Name)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, pod := range pods {
-		errs = append(errs, m.markPod(ctx, pod))
-	}
-	err = errors.Join(errs...)
-	beat.podsMarked = err == nil
-	return err
-}
-
-func (m *monitor) markPod(ctx context.Context, pod *v1.Pod) error {
-	if !controller.Ready(pod) {
-		return nil
-	}
-	marked := pod.DeepCopy()
-	c := controller.Condition(marked, v1.PodReady)
-	c.Status, c.LastTransitionTime = v1.ConditionFalse, now(m.clock)
-	_, err := m.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, marked, metav1.UpdateOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("mark pod %s/%s not ready: %w", pod.Namespace, pod.Name, err)
-	}
-	m.recorder.Event(pod, v1.EventTypeWarning, "NodeNotReady", "Node is not ready")
-	return nil
 }
 
 // consider decides whether a node's pods shall leave it. One that is ready again loses its NoExecute taints at once, and one that has
@@ -152,35 +124,35 @@ func (m *monitor) consider(ctx context.Context, s seen) error {
 		return m.setNoExecute(ctx, s.node, "")
 	}
 	if !isNoExecute(s.node) {
-		z.enqueue(s.node.Name)
+		z.enqueue(s.node.Name, want)
 		return nil
 	}
 	z.dequeue(s.node.Name)
 	return m.setNoExecute(ctx, s.node, want)
 }
 
-// evict taints the nodes whose turn has come.
+// evict taints the nodes whose turn has come. The next pass puts one for which that fails in the queue again: it was most likely
+// changed since the cache has shown it, and the cache will be right by then.
 func (m *monitor) evict(ctx context.Context) error {
 	var errs []error
 	for _, z := range m.zones {
 		for {
-			name, ok := z.next(m.clock.Now())
+			next, ok := z.next(m.clock.Now())
 			if !ok {
 				break
 			}
-			node, err := m.nodes.Get(name)
+			z.dequeue(next.node)
+			node, err := m.nodes.Get(next.node)
 			if apierrors.IsNotFound(err) {
-				z.dequeue(name)
 				continue
 			}
 			if err == nil {
-				err = m.setNoExecute(ctx, node, noExecute(readiness(node)))
+				err = m.setNoExecute(ctx, node, next.taint)
 			}
 			if err != nil {
 				errs = append(errs, err)
-				break
+				continue
 			}
-			z.dequeue(name)
 			z.last = m.clock.Now()
 		}
 	}

@@ -62,7 +62,11 @@ type world struct {
 
 func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	c := controllertest.New(t, objects...)
-	return &world{Cluster: c, monitor: newMonitor(c.Env, Defaults()), t: t}
+	pods := newMarker(c.Env)
+	return &world{Cluster: c, t: t, monitor: newMonitor(c.Env, Defaults(), func(node string, failing bool) {
+		pods.mark(node, failing)
+		require.NoError(t, pods.sync(context.Background(), node)) // at once: no loop runs here
+	})}
 }
 
 // look makes one pass.
@@ -180,6 +184,29 @@ func TestHeartbeats(t *testing.T) {
 		}
 		require.Equal(t, v1.ConditionTrue, readiness(w.get("a")))
 	})
+	t.Run("the node's clock may be set back", func(t *testing.T) {
+		lease := newLease("a", controllertest.Epoch)
+		lease.UID = "lease"
+		w := newWorld(t, newNode("a", "", v1.ConditionTrue), lease)
+		w.look()
+		w.step(41 * time.Second)
+		leases := w.Fake.CoordinationV1().Leases(v1.NamespaceNodeLease)
+		back := metav1.NewMicroTime(controllertest.Epoch.Add(-time.Hour))
+		lease.Spec.RenewTime = &back
+		_, err := leases.Update(context.Background(), lease, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		w.look()
+		require.Equal(t, v1.ConditionTrue, readiness(w.get("a")))
+
+		// Another lease that is older still was restored by somebody. What comes after it is the kubelet's.
+		w.step(41 * time.Second)
+		older := newLease("a", controllertest.Epoch.Add(-2*time.Hour))
+		older.UID = "restored"
+		_, err = leases.Update(context.Background(), older, metav1.UpdateOptions{})
+		require.NoError(t, err)
+		w.look()
+		require.Equal(t, v1.ConditionUnknown, readiness(w.get("a")))
+	})
 	t.Run("a node that never posted anything", func(t *testing.T) {
 		w := newWorld(t, &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "a"}})
 		w.look()
@@ -256,6 +283,73 @@ func TestRateOfEvictions(t *testing.T) {
 	w.step(time.Second)
 	w.turn()
 	require.Equal(t, []string{notReadyExecute}, taintsOf(w.get("a2")))
+}
+
+// What a pass has written is not in the cache when the turn of the node comes.
+func TestEvictionBeforeTheCacheShowsTheVerdict(t *testing.T) {
+	w := newWorld(t, newNode("a", "", v1.ConditionTrue), newNode("b", "", v1.ConditionTrue))
+	w.look()
+	w.step(41*time.Second, "b")
+	w.Refresh()
+	require.NoError(t, w.pass(context.Background()))
+	w.turn()
+	require.Equal(t, []string{unreachableExecute}, taintsOf(w.get("a")))
+}
+
+// A taint that cannot be written is not tried ten times a second, and does not keep others from their turn.
+func TestFailedEvictionWaitsForTheNextPass(t *testing.T) {
+	w := newWorld(t, newNode("a", "", v1.ConditionFalse), newNode("b", "", v1.ConditionFalse), newNode("c", "", v1.ConditionTrue))
+	tries := 0
+	w.Fake.PrependReactor("patch", "nodes", func(action core.Action) (bool, runtime.Object, error) {
+		if patch, ok := action.(core.PatchAction); !ok || patch.GetName() != "a" {
+			return false, nil, nil
+		}
+		tries++
+		return tries == 1, nil, apierrors.NewConflict(v1.Resource("nodes"), "a", nil)
+	})
+	w.look()
+	require.True(t, apierrors.IsConflict(w.evict(context.Background())))
+	w.turn()
+	require.Equal(t, 1, tries)
+	require.Equal(t, []string{notReadyExecute}, taintsOf(w.get("b")))
+	w.step(10*time.Second, "c")
+	w.look()
+	w.turn()
+	require.Equal(t, []string{notReadyExecute}, taintsOf(w.get("a")))
+}
+
+// Writes take their time. A node whose pulse was taken before them is not silent for it.
+func TestSlowWritesMakeNobodySilent(t *testing.T) {
+	nodes := []runtime.Object{newNode("z", "", v1.ConditionTrue)}
+	for i := range 2 * writers {
+		nodes = append(nodes, newNode(fmt.Sprintf("a%02d", i), "", v1.ConditionTrue))
+	}
+	w := newWorld(t, nodes...)
+	w.look()
+	w.step(41*time.Second, "z")
+	w.Refresh()
+	w.Fake.PrependReactor("update", "nodes", func(core.Action) (bool, runtime.Object, error) {
+		w.Cluster.Clock.Step(time.Minute)
+		return false, nil, nil
+	})
+	require.NoError(t, w.pass(context.Background()))
+	require.Equal(t, v1.ConditionUnknown, readiness(w.get("a00")))
+	require.Equal(t, v1.ConditionTrue, readiness(w.get("z")))
+}
+
+// A node that is ready again is no reason to mark pods: its kubelet says how they are.
+func TestMarkingLeavesOff(t *testing.T) {
+	c := controllertest.New(t, readyPod("p", "a"))
+	c.Refresh()
+	pods := newMarker(c.Env)
+	pods.mark("a", true)
+	require.Equal(t, 1, pods.loop.Len())
+	pods.mark("a", false)
+	require.NoError(t, pods.sync(t.Context(), "a"))
+	require.Empty(t, c.Writes())
+	pods.mark("a", true)
+	require.NoError(t, pods.sync(t.Context(), "a"))
+	require.Len(t, c.Writes(), 1)
 }
 
 func TestZones(t *testing.T) {

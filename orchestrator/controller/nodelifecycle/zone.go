@@ -21,27 +21,38 @@ type zone struct {
 	state   state
 	rate    float32 // nodes a second
 	last    time.Time
-	waiting []string // names of nodes, the longest waiting first
+	waiting []turn // the longest waiting first
 }
 
-func (z *zone) enqueue(node string) {
-	if !slices.Contains(z.waiting, node) {
-		z.waiting = append(z.waiting, node)
+// turn is a node that waits for a taint. Which one is what the last pass has found: the cache may not show yet what that has written.
+type turn struct{ node, taint string }
+
+func (z *zone) enqueue(node, taint string) {
+	if i := z.index(node); i >= 0 {
+		z.waiting[i].taint = taint
+	} else {
+		z.waiting = append(z.waiting, turn{node, taint})
 	}
 }
 
 func (z *zone) dequeue(node string) {
-	z.waiting = slices.DeleteFunc(z.waiting, func(n string) bool { return n == node })
+	if i := z.index(node); i >= 0 {
+		z.waiting = slices.Delete(z.waiting, i, i+1)
+	}
+}
+
+func (z *zone) index(node string) int {
+	return slices.IndexFunc(z.waiting, func(t turn) bool { return t.node == node })
 }
 
 // next returns the node whose turn it is. It stays in the queue.
-func (z *zone) next(now time.Time) (node string, ok bool) {
+func (z *zone) next(now time.Time) (next turn, ok bool) {
 	if len(z.waiting) == 0 || z.rate <= 0 {
-		return "", false
+		return next, false
 	}
 	pause := time.Duration(float64(time.Second) / float64(z.rate))
 	if !z.last.IsZero() && now.Sub(z.last) < pause {
-		return "", false
+		return next, false
 	}
 	return z.waiting[0], true
 }

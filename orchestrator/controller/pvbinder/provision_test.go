@@ -2,6 +2,7 @@ package pvbinder
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,9 @@ func TestNotProvisioned(t *testing.T) {
 			w.settle()
 			require.Equal(t, []string{"c Pending "}, w.show())
 			require.Equal(t, []string{c.event}, w.Events())
+			if strings.Contains(c.event, "ProvisioningFailed") { // nothing tells that a class has come
+				require.Equal(t, "again in 15s", w.again)
+			}
 		})
 	}
 	t.Run("no folder", func(t *testing.T) {

@@ -104,6 +104,8 @@ type world struct {
 	*controllertest.Cluster
 	*binder
 	t *testing.T
+
+	again string // what the claims' syncs asked for in the last round
 }
 
 func newWorld(t *testing.T, objects ...runtime.Object) *world {
@@ -119,8 +121,12 @@ func (w *world) settle() {
 		w.Refresh()
 		w.Writes()
 		w.Events()
+		w.again = ""
 		for _, pvc := range w.claimsThere() {
-			require.NoError(w.t, w.syncClaim(ctx, pvc.Namespace+"/"+pvc.Name))
+			if err := w.syncClaim(ctx, pvc.Namespace+"/"+pvc.Name); err != nil {
+				require.ErrorContains(w.t, err, "again in ")
+				w.again = err.Error()
+			}
 		}
 		w.Refresh()
 		for _, pv := range w.volumesThere() {
