@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -37,7 +38,7 @@ func (s *settings) run(ctx context.Context, name, program string) (r *result, er
 		return nil, err
 	}
 	if !s.keep {
-		defer os.RemoveAll(dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	limits := []string{"--kube-api-qps=2000", "--kube-api-burst=2000"}
 	c, err := clustertest.Start(ctx, clustertest.Options{Dir: dir, Bin: s.bin, Store: program, Controller: limits, Scheduler: limits})

@@ -180,7 +180,7 @@ func badObjects(ctx context.Context, t *testing.T, admin *kubernetes.Clientset) 
 		if !assert.True(t, apierrors.IsInvalid(err), "%s: %v", tc.path, err) {
 			continue
 		}
-		status := err.(apierrors.APIStatus).Status() //nolint:errorlint // the client's own type
+		status := err.(apierrors.APIStatus).Status()
 		require.EqualValues(t, http.StatusUnprocessableEntity, status.Code)
 		var fields []string
 		for _, cause := range status.Details.Causes {

@@ -11,8 +11,8 @@ import (
 )
 
 // validEndpoints checks who stands behind a service, grouped by the ports that they have in common.
-func validEndpoints(e *v1.Endpoints) errs { //nolint:staticcheck // deprecated, and served
-	return each(field.NewPath("subsets"), e.Subsets, func(at path, s *v1.EndpointSubset) errs { //nolint:staticcheck // as above
+func validEndpoints(e *v1.Endpoints) errs {
+	return each(field.NewPath("subsets"), e.Subsets, func(at path, s *v1.EndpointSubset) errs {
 		return slices.Concat(
 			when(len(s.Addresses)+len(s.NotReadyAddresses) == 0, field.Required(at, "must specify `addresses` or `notReadyAddresses`")),
 			each(at.Child("addresses"), s.Addresses, endpointAddress),

@@ -42,7 +42,7 @@ var kinds = tableOf(
 
 	// How pods are reached.
 	kind[v1.Service]{scope: namespaced, name: dns1035Label, valid: validService, update: updateService, status: updateServiceStatus},
-	kind[v1.Endpoints]{scope: namespaced, name: dnsSubdomain, valid: validEndpoints}, //nolint:staticcheck // deprecated, and served
+	kind[v1.Endpoints]{scope: namespaced, name: dnsSubdomain, valid: validEndpoints},
 	kind[discoveryv1.EndpointSlice]{scope: namespaced, name: dnsSubdomain, valid: validEndpointSlice, update: updateEndpointSlice},
 	kind[networkingv1.NetworkPolicy]{scope: namespaced, name: dnsSubdomain, valid: validNetworkPolicy},
 	kind[networkingv1.Ingress]{scope: namespaced, name: dnsSubdomain, valid: validIngress},
