@@ -75,7 +75,7 @@ func (b *builder) serving() error {
 	}
 	c.EnableProfiling = o.Features.EnableProfiling
 	c.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(
-		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
+		sets.NewString("watch"), sets.NewString("attach", "exec", "log", "portforward"))
 	namer := openapinamer.NewDefinitionNamer(b.scheme)
 	c.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
 	c.OpenAPIConfig.Info.Title = "Kubernetes"

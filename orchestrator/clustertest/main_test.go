@@ -35,7 +35,7 @@ func kubectl(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("kubectl")
 	if err != nil {
-		t.Skip("no kubectl: `make kubectl` fetches one")
+		t.Skip("no kubectl: `make test-control-plane` fetches one")
 	}
 	return path
 }

@@ -33,14 +33,13 @@ type Options struct {
 
 // NewOptions returns the defaults: upstream's, but for the grace of nodes.
 func NewOptions() *Options {
-	o := &Options{
+	return &Options{
 		Options:                process.NewOptions("kube-controller-manager", 10257),
 		Logs:                   logs.NewOptions(),
 		Controllers:            []string{"*"},
 		TerminatedPodThreshold: 12500,
 		Nodes:                  nodelifecycle.Defaults(),
 	}
-	return o
 }
 
 // Flags are all flags, in named sets.
