@@ -25,7 +25,7 @@ import (
 )
 
 // startTimeout bounds the start of a cluster, on a busy machine too.
-const startTimeout = time.Minute
+const startTimeout = 2 * time.Minute
 
 // TestMain makes the test binary an etcdctl when it is started by that name.
 func TestMain(m *testing.M) {

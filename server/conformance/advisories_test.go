@@ -227,8 +227,10 @@ func damagedLog(t *testing.T, tg target) {
 		}
 		require.NoError(t, os.WriteFile(path, damaged, 0o600))
 		require.NoError(t, m.Start())
-		ready, done := context.WithTimeout(ctx, 3*time.Second)
+		ready, done := context.WithCancel(ctx)
+		enough := time.AfterFunc(3*time.Second, done) // no deadline, at which its goroutines would be dumped
 		_ = m.WaitHealthy(ready)
+		enough.Stop()
 		done()
 		_ = m.Kill()
 		requireNoPanic(t, m)

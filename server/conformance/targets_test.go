@@ -16,7 +16,7 @@ import (
 
 // startTimeout bounds the start of a server or a cluster. Generous, because
 // test machines share their disks.
-const startTimeout = 60 * time.Second
+const startTimeout = 2 * time.Minute
 
 // buildDir holds the petcd that the tests build; TestMain removes it.
 var buildDir string

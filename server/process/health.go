@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,7 +17,8 @@ const (
 
 // WaitHealthy waits until the member's /health page says it is healthy, which
 // needs a leader and an answered linearizable read. It gives up with ErrExited
-// when the process ends first.
+// when the process ends first. A process that is not healthy by the context's
+// deadline is ended, and the error says what its goroutines were at.
 func (m *Member) WaitHealthy(ctx context.Context) error {
 	return m.waitFor(ctx, "healthy", func(ctx context.Context) bool {
 		status, body, err := m.Get(ctx, "/health")
@@ -45,7 +47,16 @@ func (m *Member) waitFor(ctx context.Context, what string, probe func(context.Co
 		case <-exited:
 			return fmt.Errorf("%w: %s, before it was %s; its log ends with:\n%s", ErrExited, m.Name, what, m.LogTail(40))
 		case <-ctx.Done():
-			return fmt.Errorf("process: %s is not %s: %w; its log ends with:\n%s", m.Name, what, ctx.Err(), m.LogTail(40))
+			err := fmt.Errorf("process: %s is not %s: %w", m.Name, what, ctx.Err())
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return err
+			}
+			// Where it hangs is what one wants to know then.
+			lines := 40
+			if m.quit() == nil {
+				lines = 400
+			}
+			return fmt.Errorf("%w; its log ends with:\n%s", err, m.LogTail(lines))
 		case <-tick.C:
 		}
 	}

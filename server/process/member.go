@@ -128,6 +128,13 @@ func (m *Member) end(sig syscall.Signal, timeout time.Duration) error {
 	return fmt.Errorf("process: %s did not end within %v of SIGTERM and was killed", m.Name, timeout)
 }
 
+// quit makes a Go program write its goroutines to its log and end (SIGQUIT).
+func (m *Member) quit() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.end(syscall.SIGQUIT, 5*time.Second)
+}
+
 // Pause stops the process where it stands (SIGSTOP): its sockets stay open and
 // answer nothing, as on a machine that hangs.
 func (m *Member) Pause() error {

@@ -90,3 +90,15 @@ func TestStartNeedsABinary(t *testing.T) {
 	require.ErrorIs(t, err, process.ErrNoBinary)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+func TestWaitHealthyTellsWhereAMemberHangs(t *testing.T) {
+	c, _ := startCluster(t, 1)
+	m := c.Member(0)
+	require.NoError(t, m.Pause())
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err := m.WaitHealthy(short)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "goroutine ")
+	require.False(t, m.Running())
+}
