@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -11,7 +12,7 @@ import (
 // applyEntriesMax bounds the entries of one Apply call that is merged from several messages.
 const applyEntriesMax = 10_000
 
-// errUnwind ends the apply goroutine from within ApplyConfChange.
+// errUnwind ends whoever applies from within ApplyConfChange.
 var errUnwind = errors.New("raft: node failed while a configuration change was applied")
 
 // applyItem is work for the apply goroutine: committed entries, or a snapshot to install.
@@ -22,12 +23,15 @@ type applyItem struct {
 	done     chan struct{} // closed when the snapshot is installed
 }
 
-// applyQueue holds what the apply goroutine shall do, in order, bounded by Config.ApplyingBytesMax.
+// applyQueue holds what is to be applied, in order, bounded by Config.ApplyingBytesMax. The apply goroutine does it, or the log
+// goroutine in its place (Node.turnHere).
 type applyQueue struct {
 	mailbox[applyItem]
 	news chan struct{}
 
-	// Owned by the apply goroutine.
+	// What follows is of who applies.
+	turn      sync.Mutex
+	used      []applyItem
 	untold    int // bytes of entries that were applied since raft was woken for that
 	untoldMax int
 }
@@ -39,7 +43,24 @@ func (q *applyQueue) init(untoldMax int) {
 }
 
 // runApply is the apply goroutine.
-func (n *Node) runApply(ctx context.Context) (err error) {
+func (n *Node) runApply(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.applies.news:
+		}
+		n.applies.turn.Lock()
+		err := n.applyQueued(ctx)
+		n.applies.turn.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// applyQueued applies all that waits. The caller has the turn.
+func (n *Node) applyQueued(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if r != errUnwind { //nolint:errorlint // this very value
@@ -48,22 +69,15 @@ func (n *Node) runApply(ctx context.Context) (err error) {
 			err = errUnwind
 		}
 	}()
-	var used []applyItem
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-n.applies.news:
+	n.applies.used = n.applies.take(n.applies.used)
+	for rest := n.applies.used; len(rest) > 0 && ctx.Err() == nil; {
+		count, err := n.applySome(rest)
+		if err != nil {
+			return err
 		}
-		used = n.applies.take(used)
-		for rest := used; len(rest) > 0 && ctx.Err() == nil; {
-			count, err := n.applySome(rest)
-			if err != nil {
-				return err
-			}
-			rest = rest[count:]
-		}
+		rest = rest[count:]
 	}
+	return nil
 }
 
 // applySome installs a snapshot, or applies the entries of as many items as fit into one call.

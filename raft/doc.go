@@ -12,7 +12,8 @@
 //	        what the node wants comes out. A pass waits for nothing; the one read it may make from disk is of entries older
 //	        than the log's tail in memory, for a follower that lags or after a start.
 //	log     appends and syncs. Everything that waits becomes one synced write; responses leave after it, in order.
-//	apply   calls the StateMachine, with everything that waits (bounded) in one call.
+//	apply   calls the StateMachine, with everything that waits (bounded) in one call. The log goroutine of a member that is the
+//	        only voter does it in its place when nothing else waits to be written (Node.turnHere).
 //
 // Whoever has news for raft makes the pass in its place if nobody is at one (Node.turn): a proposer, a reader of the network,
 // the log goroutine after a sync. Waking a goroutine costs more than most passes. News that nobody waits for (a commit index

@@ -118,7 +118,7 @@ func (n *Node) runLog(ctx context.Context) error {
 		}
 		used = n.appends.take(used)
 		if err := w.write(used); err != nil {
-			return fmt.Errorf("raft: write log: %w", err)
+			return err
 		}
 	}
 }
@@ -144,16 +144,18 @@ func (w *logWriter) write(ms []*raftpb.Message) error {
 					break
 				}
 				if err := w.install(m); err != nil {
-					return err
+					return fmt.Errorf("raft: write log: %w", err)
 				}
 			}
 			lw.add(m)
 			count++
 		}
 		if err := w.append(&lw); err != nil {
+			return fmt.Errorf("raft: write log: %w", err)
+		}
+		if err := w.deliver(ms[:count]); err != nil {
 			return err
 		}
-		w.deliver(ms[:count])
 		ms = ms[count:]
 	}
 	return nil
@@ -206,7 +208,7 @@ func (w *logWriter) install(m *raftpb.Message) error {
 
 // deliver sends the responses: over the network, or to this member's own node, in a pass. One that says only that a commit
 // index was written tells raft nothing.
-func (w *logWriter) deliver(ms []*raftpb.Message) {
+func (w *logWriter) deliver(ms []*raftpb.Message) error {
 	var local, remote []*raftpb.Message
 	count := uint64(0)
 	for _, m := range ms {
@@ -229,8 +231,9 @@ func (w *logWriter) deliver(ms []*raftpb.Message) {
 		w.n.cfg.Send(remote)
 	}
 	w.n.appends.done.Add(count)
-	if len(local) > 0 {
-		w.n.local.putQuietly(local...)
-		w.n.turn()
+	if len(local) == 0 {
+		return nil
 	}
+	w.n.local.putQuietly(local...)
+	return w.n.turnHere(w.ctx)
 }

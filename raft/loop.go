@@ -124,6 +124,37 @@ func (n *Node) turn() {
 	}
 }
 
+// turnHere is turn for the log goroutine, which also applies what became committed where nothing else is to be written: it saves
+// waking the apply goroutine. Only a member that is alone does so. Elsewhere others wait for what it writes, and an entry that
+// takes long to apply must not hold that up.
+func (n *Node) turnHere(ctx context.Context) error {
+	if !n.applies.turn.TryLock() {
+		n.turn()
+		return nil
+	}
+	defer n.applies.turn.Unlock()
+	if !n.mu.TryLock() {
+		signal(n.wake)
+		return nil
+	}
+	n.applyHere = n.alone()
+	done := n.open && n.protected(n.pass) == nil
+	here := n.applyHere
+	n.applyHere = false
+	n.mu.Unlock()
+	if !done {
+		signal(n.wake)
+	}
+	switch {
+	case !here || n.applies.empty():
+		return nil
+	case n.appends.rounds.Load() > 0:
+		signal(n.applies.news)
+		return nil
+	}
+	return n.applyQueued(ctx)
+}
+
 // readiesMax bounds how much of what the library wants is carried out in one pass.
 const readiesMax = 4
 
@@ -155,9 +186,16 @@ func (n *Node) begin() {
 
 // campaignAlone makes the only voter leader without waiting for an election timeout.
 func (n *Node) campaignAlone() {
-	if n.st.Lead != etcdraft.None || n.st.State != etcdraft.StateFollower || n.stall.stalled() {
+	if n.st.Lead != etcdraft.None || n.st.State != etcdraft.StateFollower || n.stall.stalled() || !n.alone() {
 		return
 	}
+	if err := n.raw.Campaign(); err != nil {
+		n.cfg.Logger.Warn("could not campaign", "member_id", n.cfg.ID, "error", err)
+	}
+}
+
+// alone tells that this member is the only voter.
+func (n *Node) alone() bool {
 	voters, me := 0, false
 	n.raw.WithProgress(func(id uint64, typ etcdraft.ProgressType, _ tracker.Progress) {
 		if typ == etcdraft.ProgressTypePeer {
@@ -165,12 +203,7 @@ func (n *Node) campaignAlone() {
 			me = me || id == n.cfg.ID
 		}
 	})
-	if voters != 1 || !me {
-		return
-	}
-	if err := n.raw.Campaign(); err != nil {
-		n.cfg.Logger.Warn("could not campaign", "member_id", n.cfg.ID, "error", err)
-	}
+	return voters == 1 && me
 }
 
 // recoverInvariant turns the library's panic into an error.
@@ -358,7 +391,10 @@ func (n *Node) handleReady() {
 		n.appends.put(toLog)
 	}
 	if toApply != nil {
-		n.applies.put(applyItem{entries: toApply})
+		n.applies.putQuietly(applyItem{entries: toApply})
+		if !n.applyHere {
+			signal(n.applies.news)
+		}
 	}
 	for _, state := range rd.ReadStates {
 		n.reads.answer(state)

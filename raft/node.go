@@ -45,6 +45,7 @@ type Node struct {
 	st            Status
 	removed       bool   // by the newest configuration this member has no vote
 	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
+	applyHere     bool   // who makes the pass applies what it finds committed
 	stall         stall
 	lastTick      time.Time
 	pending       []proposal // taken from the queue and not yet in raft
