@@ -238,7 +238,7 @@ func (c *contents) check() error {
 func (c *contents) close() error {
 	var err error
 	for _, s := range c.segments {
-		err = errors.Join(err, s.file.Close())
+		err = errors.Join(err, s.close())
 	}
 	c.segments = nil
 	return err

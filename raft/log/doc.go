@@ -2,7 +2,8 @@
 // Read Log first, then Open.
 //
 // The log is a row of files that are only appended to. One append is one record, one write and, if asked for, one fsync, made
-// by the goroutine that asks (by another one if the log has a second folder). The package refuses to guess: a log that is damaged (ErrCorrupt), that is something else
+// by the goroutine that asks (by another one if the log has a second folder). Where the file system can, the write goes past the
+// page cache, in whole blocks (directWriter). The package refuses to guess: a log that is damaged (ErrCorrupt), that is something else
 // (ErrForeign) or that had a failed write (ErrFailed) takes no writes, and Open leaves what it refuses as it was.
 //
 // # Format

@@ -109,7 +109,7 @@ func (f *failover) nurse(d *disk, done chan result) error {
 	select {
 	case r := <-done:
 		if r.seg != nil { // another one has taken its place
-			_ = r.seg.file.Close()
+			_ = r.seg.close()
 			_ = d.fs.Remove(d.path(segmentName(r.seg.seq)))
 		}
 		if r.err != nil {
@@ -284,6 +284,5 @@ func (s *store) rotateWatched(head *record) error {
 		return err
 	}
 	s.w.next++
-	s.follow(seg)
-	return nil
+	return s.succeed(seg)
 }

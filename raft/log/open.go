@@ -43,7 +43,7 @@ func open(dir string, o Options) (_ *store, err error) {
 		}
 		err = errors.Join(err, found.close())
 		if s.w.seg != nil {
-			err = errors.Join(err, s.w.seg.file.Close())
+			err = errors.Join(err, s.w.seg.close())
 		}
 		s.w.second.close()
 		if s.mark != nil {

@@ -26,10 +26,11 @@ func (p place) path(name string) string { return p.fs.PathJoin(p.dir, name) }
 // segment is one open file of the log. Its writer changes it; readers read the file.
 type segment struct {
 	place
-	seq  uint64
-	file vfs.File
-	size int64  // bytes of its records
-	sum  uint32 // checksum of the newest one
+	seq    uint64
+	file   vfs.File
+	direct *directWriter // writes its end; nil: file does
+	size   int64         // bytes of its records
+	sum    uint32        // checksum of the newest one
 }
 
 func segmentName(seq uint64) string { return fmt.Sprintf("%016x%s", seq, segmentSuffix) }
@@ -73,6 +74,9 @@ func createSegment(p place, seq uint64, room int64, records ...[]byte) (_ *segme
 	if err := p.fs.Rename(p.path(name+newSuffix), p.path(name)); err != nil {
 		return nil, nil, err
 	}
+	if p.fs == vfs.Default { // what stands in for the machine's files has no others beside them
+		s.direct = openDirect(p.path(name), s.size, room)
+	}
 	return s, at, syncDir(p.fs, p.dir)
 }
 
@@ -89,13 +93,29 @@ func isNewSegment(name string) bool {
 func (s *segment) append(b []byte) (position, error) {
 	at := position{seg: s, offset: s.size, length: len(b), before: s.sum}
 	sum := putFrame(b, s.sum)
-	if _, err := s.file.WriteAt(b, s.size); err != nil {
+	var err error
+	if s.direct != nil {
+		err = s.direct.append(b)
+	} else {
+		_, err = s.file.WriteAt(b, s.size)
+	}
+	if err != nil {
 		return position{}, err
 	}
 	s.size += int64(len(b))
 	s.sum = sum
 	return at, nil
 }
+
+// seal ends writing.
+func (s *segment) seal() error {
+	w := s.direct
+	s.direct = nil
+	return w.close()
+}
+
+// close closes the files of a segment that nobody uses any more.
+func (s *segment) close() error { return errors.Join(s.direct.close(), s.file.Close()) }
 
 // read reads the payload of a record.
 func (p position) read() ([]byte, error) {

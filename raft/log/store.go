@@ -133,8 +133,14 @@ func (s *store) rotate(head *record) error {
 		return s.fail.set(err)
 	}
 	s.w.next++
+	return s.succeed(seg)
+}
+
+// succeed makes a segment that is durable the newest one, after one that is full.
+func (s *store) succeed(seg *segment) error {
+	full := s.w.seg
 	s.follow(seg)
-	return nil
+	return full.seal()
 }
 
 // follow makes a segment that is durable the newest one.
@@ -153,7 +159,7 @@ func (s *store) remove(old []*segment) {
 	s.files.Lock()
 	var err error
 	for _, seg := range old {
-		err = errors.Join(err, seg.file.Close())
+		err = errors.Join(err, seg.close())
 	}
 	s.files.Unlock()
 	for _, seg := range old {
@@ -190,7 +196,7 @@ func (s *store) Close() error {
 	defer s.mu.Unlock()
 	for _, seg := range s.segments {
 		if !s.w.second.hangs(seg.place) {
-			err = errors.Join(err, seg.file.Close())
+			err = errors.Join(err, seg.close())
 		}
 	}
 	if s.w.second.waits() { // no other writer may meet what comes late
