@@ -38,6 +38,7 @@
 //   - `-w protobuf` of a lease is the whole message, not its header alone.
 //   - ETCDCTL_COMMAND_TIMEOUT counts for every command; with etcdctl it comes
 //     too late for most. A variable with a value that cannot be is warned about.
+//   - A flag beside its variable is an error only where they differ.
 //   - `snapshot status` and `snapshot restore` are there, as in etcdctl 3.4, and
 //     are etcdutl's. `snapshot save --format=etcd` writes what etcd restores.
 //

@@ -77,8 +77,18 @@ func variableOf(flag string) string {
 	return "ETCDCTL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// says tells whether a flag was given this value.
+func says(f *pflag.Flag, value string) bool {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return value == strings.Join(list.GetSlice(), ",")
+	}
+	return value == f.Value.String()
+}
+
 // setFromEnv completes the flags from the environment. A flag and its variable
-// together are an error. A variable that sets no flag, or sets one to what it
+// together are an error, as with etcd's, unless both say the same: so a
+// command that repeats what its environment has already, as in a pod of a
+// cluster, works. A variable that sets no flag, or sets one to what it
 // cannot be, is only warned about: it may be meant for another etcdctl.
 func (c *ctl) setFromEnv(fs *pflag.FlagSet) error {
 	known := make(map[string]bool)
@@ -89,6 +99,7 @@ func (c *ctl) setFromEnv(fs *pflag.FlagSet) error {
 		value, ok := c.LookupEnv(name)
 		switch {
 		case !ok || err != nil:
+		case f.Changed && says(f, value):
 		case f.Changed:
 			err = fmt.Errorf("conflicting environment variable %s is shadowed by corresponding command-line flag (either unset environment variable or disable flag)", name)
 		case value != "":

@@ -57,3 +57,15 @@ func TestUnknownVariablesAreNamedOnly(t *testing.T) {
 	require.Contains(t, errout, "Warning: unrecognized environment variable ETCDCTL_PASSWD\n")
 	require.NotContains(t, errout, "secret")
 }
+
+func TestAFlagMayRepeatItsVariable(t *testing.T) {
+	env := []string{"ETCDCTL_ENDPOINTS=127.0.0.1:1,127.0.0.1:2", "ETCDCTL_CACERT=nofile"}
+	_, _, errout := run(t, env, "get", "a", "--cacert", "nofile", "--endpoints", "127.0.0.1:1,127.0.0.1:2")
+	require.NotContains(t, errout, "conflicting")
+	require.Contains(t, errout, "nofile")
+	for _, flags := range [][]string{{"--cacert", "other"}, {"--endpoints", "127.0.0.1:1"}} {
+		code, _, errout := run(t, env, append([]string{"get", "a"}, flags...)...)
+		require.NotZero(t, code)
+		require.Contains(t, errout, "conflicting environment variable ETCDCTL_"+strings.ToUpper(flags[0][2:]))
+	}
+}
