@@ -121,19 +121,37 @@ cross: ## Compiles what is shipped for macOS and Windows.
 # Which release of Kubernetes the control plane's API is that of; kubectl asks.
 KUBERNETES := v1.37.2
 
+# The parts that make up a node; their tests are test-nodes', as most need root.
+NODES := ./critest/... ./runtime/... ./kubelet/... ./proxy/... ./dns/... ./images/... ./kubeadm/...
+
 .PHONY: control-plane
-control-plane: build ## Builds kube-apiserver, kube-controller-manager and kube-scheduler into bin/ (minutes the first time).
+control-plane: build ## Builds the programs of the control plane and of nodes into bin/ (minutes the first time).
 	@echo 'building the control plane into $(BIN)/ (several minutes the first time)'
 	@cd orchestrator && go build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitCommit=$(COMMIT)' -o $(CURDIR)/$(BIN)/ ./cmd/...
 
 .PHONY: test-control-plane
 test-control-plane: control-plane ## Runs the control plane's tests, with a stock kubectl: the one on PATH, or Debian's.
 	@.ci/kubectl $(BIN)/kubectl
-	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m ./...
+	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m $$(go list ./... | grep -vE '/orchestrator/(critest|runtime|kubelet|proxy|dns|images|kubeadm)(/|$$)')
 
 .PHONY: lint-control-plane
 lint-control-plane: ## Checks the control plane's code, as lint does the store's.
 	@.ci/golangci-lint orchestrator run ./...
+
+.PHONY: images
+images: control-plane ## Writes the OCI images of etcd, the control plane and what runs beside them into bin/images.oci; needs no Docker.
+	@.ci/node-packages
+	@$(BIN)/images build --bin $(BIN) --out $(BIN)/images.oci
+
+.PHONY: kube
+kube: images ## Runs a cluster with real containers until Ctrl-C: a control plane, two workers, a web application. Needs root.
+	@exec $(BIN)/kubeadm up --root $(CURDIR)/kube
+
+.PHONY: test-nodes
+test-nodes: images ## Runs the tests of nodes: runtimes, kubelet, proxy, pod network, clusters. Needs root; elsewhere they say what they skip.
+	@.ci/node-packages all
+	@.ci/kubectl $(BIN)/kubectl
+	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" PETCD_BIN_DIR=$(CURDIR)/$(BIN) go test -timeout 15m $(NODES)
 
 .PHONY: simulate
 simulate: control-plane ## Runs the control plane with three simulated nodes until Ctrl-C; its data is in simcluster/.

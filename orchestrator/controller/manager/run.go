@@ -21,6 +21,7 @@ import (
 
 	"github.com/petcd/petcd/orchestrator/apiserver/serviceaccount"
 	"github.com/petcd/petcd/orchestrator/controller"
+	"github.com/petcd/petcd/orchestrator/controller/certificates"
 )
 
 // mapperReset is how often what kinds there are is asked for again, for the controllers that handle all of them.
@@ -59,9 +60,17 @@ func (o *Options) Run(ctx context.Context, config *rest.Config) error {
 
 // credentials reads what controllers hand out.
 func (o *Options) credentials(b *built) (err error) {
+	if b.ranges, err = o.PodRanges.Pools(); err != nil {
+		return err
+	}
 	if o.RootCAFile != "" {
 		if b.rootCA, err = os.ReadFile(o.RootCAFile); err != nil {
 			return fmt.Errorf("--root-ca-file: %w", err)
+		}
+	}
+	if o.Signer.Cert != "" {
+		if b.authority, err = certificates.LoadAuthority(o.Signer.Cert, o.Signer.Key, o.Signer.Duration); err != nil {
+			return fmt.Errorf("--cluster-signing-cert-file: %w", err)
 		}
 	}
 	if o.SigningKeyFile == "" {

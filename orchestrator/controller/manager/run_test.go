@@ -36,3 +36,17 @@ func TestEachControllerHasItsClient(t *testing.T) {
 	require.True(t, strings.HasSuffix(agent, "/job-controller"), agent)
 	require.Empty(t, b.config.UserAgent, "the given one is left alone")
 }
+
+// Who may sign and isn't told with what signs nothing; kubeadm's two run only where they are named.
+func TestWhichCertificateControllersRun(t *testing.T) {
+	o := NewOptions()
+	require.True(t, o.runs("certificatesigningrequest-signing-controller"))
+	require.False(t, o.runs("bootstrap-signer-controller"))
+	require.False(t, o.runs("token-cleaner-controller"))
+	require.Nil(t, controllers()["certificatesigningrequest-signing-controller"](&built{}))
+	o.Controllers = []string{"*", "bootstrap-signer-controller"}
+	require.NoError(t, o.Validate())
+	require.True(t, o.runs("bootstrap-signer-controller"))
+	o.Signer.Cert = "ca.crt"
+	require.ErrorContains(t, o.Validate(), "--cluster-signing-key-file go together")
+}
