@@ -174,7 +174,7 @@ func (n *Network) Add(pod string, netns *os.File) ([]netip.Addr, error) {
 			}
 			addresses = append(addresses, a)
 		}
-		if err := plug(pod, netns); err != nil {
+		if err := plug(pod, netns, addresses); err != nil {
 			return err
 		}
 		return furnish(netns, ranges, addresses)
@@ -186,14 +186,16 @@ func (n *Network) Add(pod string, netns *os.File) ([]netip.Addr, error) {
 }
 
 // plug makes the pair of devices and puts the node's one on the bridge.
-func plug(pod string, netns *os.File) error {
+func plug(pod string, netns *os.File, addresses []netip.Addr) error {
 	bridge, err := netlink.LinkByName(bridgeName)
 	if err != nil {
 		return fmt.Errorf("network: bridge %s: %w", bridgeName, err)
 	}
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name, attributes.MasterIndex = deviceName(pod), bridge.Attrs().Index
-	veth := &netlink.Veth{LinkAttrs: attributes, PeerName: podDevice, PeerNamespace: netlink.NsFd(int(netns.Fd()))}
+	veth := &netlink.Veth{
+		LinkAttrs: attributes, PeerName: podDevice, PeerNamespace: netlink.NsFd(int(netns.Fd())), PeerHardwareAddr: hardwareAddress(addresses),
+	}
 	if err := netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("network: veth: %w", err)
 	}
@@ -205,6 +207,17 @@ func plug(pod string, netns *os.File) error {
 		return fmt.Errorf("network: veth: %w", err)
 	}
 	return nil
+}
+
+// hardwareAddress follows from the pod's address, if it has one of IPv4: neighbours that still know the one who had that address before
+// would send to a device that is gone, for some 15 seconds.
+func hardwareAddress(addresses []netip.Addr) net.HardwareAddr {
+	for _, a := range addresses {
+		if a.Is4() {
+			return append(net.HardwareAddr{0x0a, 0x58}, a.AsSlice()...)
+		}
+	}
+	return nil // IPv6 announces new neighbours itself
 }
 
 // furnish gives the pod's device its addresses and routes.
