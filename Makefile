@@ -122,7 +122,7 @@ cross: ## Compiles what is shipped for macOS and Windows.
 KUBERNETES := v1.37.2
 
 # The parts that make up a node; their tests are test-nodes', as most need root.
-NODES := ./critest/... ./runtime/... ./kubelet/... ./proxy/... ./dns/... ./images/... ./kubeadm/...
+NODES := ./critest/... ./runtime/... ./kubelet/... ./proxy/... ./dns/... ./images/... ./kubeadm/... ./tour/...
 
 .PHONY: control-plane
 control-plane: build ## Builds the programs of the control plane and of nodes into bin/ (minutes the first time).
@@ -132,7 +132,7 @@ control-plane: build ## Builds the programs of the control plane and of nodes in
 .PHONY: test-control-plane
 test-control-plane: control-plane ## Runs the control plane's tests, with a stock kubectl: the one on PATH, or Debian's.
 	@.ci/kubectl $(BIN)/kubectl
-	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m $$(go list ./... | grep -vE '/orchestrator/(critest|runtime|kubelet|proxy|dns|images|kubeadm)(/|$$)')
+	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m $$(go list ./... | grep -vE '/orchestrator/(critest|runtime|kubelet|proxy|dns|images|kubeadm|tour)(/|$$)')
 
 .PHONY: lint-control-plane
 lint-control-plane: ## Checks the control plane's code, as lint does the store's.
@@ -159,4 +159,5 @@ simulate: control-plane ## Runs the control plane with three simulated nodes unt
 
 .PHONY: clean
 clean: ## Removes what the other targets wrote, the cluster's data included.
-	@rm -rf $(BIN) dist $(DATA) simcluster
+	@test ! -d kube || $(BIN)/kubeadm down --root $(CURDIR)/kube
+	@rm -rf $(BIN) dist $(DATA) simcluster kube
