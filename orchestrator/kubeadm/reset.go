@@ -123,10 +123,11 @@ func (l Layout) criSocket() string { return l.kubeletConfig().ContainerRuntimeEn
 // removePods stops and removes every pod that the runtime knows.
 func removePods(ctx context.Context, socket string) error {
 	var service criapi.RuntimeService
+	builder := remote.NewRemoteRuntimeServiceBuilder().WithEndpoint(socket).WithConnectionTimeout(5 * time.Second).WithTracerProvider(nil)
 	connect, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	err := poll(connect, "the container runtime does not answer at "+socket, func(ctx context.Context) (err error) {
-		if service, err = remote.NewRemoteRuntimeService(ctx, socket, 5*time.Second, nil, false); err == nil {
+		if service, err = builder.Build(ctx); err == nil {
 			_, err = service.Version(ctx, "v1")
 		}
 		return err

@@ -52,7 +52,7 @@ func (s *Supervisor) keep(u *Unit) (stop func()) {
 			}
 			select {
 			case <-ctx.Done():
-			case <-time.After(restartSec):
+			case <-time.After(restartAfter):
 			}
 		}
 	})
@@ -81,8 +81,7 @@ func (s *Supervisor) once(ctx context.Context, u *Unit) error {
 	if err := os.WriteFile(pid, []byte(strconv.Itoa(cmd.Process.Pid)), 0o644); err != nil {
 		return errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
-	defer os.Remove(pid)
-	if err := cmd.Wait(); err != nil {
+	if err := errors.Join(cmd.Wait(), os.Remove(pid)); err != nil {
 		return err
 	}
 	return errors.New("ended")

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// restartSec is how long a program that has ended stays so.
-const restartSec = time.Second
+// restartAfter is how long a program that has ended stays so.
+const restartAfter = time.Second
 
 // Unit is a program that is kept running.
 type Unit struct {
@@ -34,7 +34,7 @@ func (u *Unit) Text() []byte {
 		words = append(words, quote(w))
 	}
 	fmt.Fprintf(&b, "\n\n[Service]\nExecStart=%s\nRestart=always\nRestartSec=%d\nKillMode=process\nDelegate=yes\nLimitNOFILE=1048576\n",
-		strings.Join(words, " \\\n  "), int(restartSec.Seconds()))
+		strings.Join(words, " \\\n  "), int(restartAfter.Seconds()))
 	fmt.Fprint(&b, "\n[Install]\nWantedBy=multi-user.target\n")
 	return b.Bytes()
 }

@@ -48,13 +48,13 @@ func programs(t *testing.T) string {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, for network namespaces and cgroups")
 	}
-	bin := os.Getenv("PETCD_BIN")
+	bin := os.Getenv("PETCD_BIN_DIR")
 	if bin == "" {
-		t.Skip("needs the programs and images of `make images`: PETCD_BIN says in which folder they are")
+		t.Skip("needs the programs and images of `make images`: PETCD_BIN_DIR says in which folder they are")
 	}
 	for _, name := range []string{"kubeadm", "images.oci/index.json"} {
 		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
-			t.Skipf("PETCD_BIN has not all that `make images` makes: %v", err)
+			t.Skipf("PETCD_BIN_DIR has not all that `make images` makes: %v", err)
 		}
 	}
 	if _, err := exec.LookPath("kubectl"); err != nil {

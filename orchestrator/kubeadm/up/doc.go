@@ -5,7 +5,7 @@
 // run in a namespace, below a folder, is different.
 //
 // Of the machine's own network nothing is changed: what it reaches of the cluster it reaches by forwarders, which listen on its loopback
-// and dial within a node's namespace.
+// and dial within a node's namespace. /run/netns, where the names of namespaces are, becomes a mount of its own as `ip netns` makes it one.
 //
 // Invariant: whatever Up made, Down removes, also after a crash of either: it finds all by names and folders, and remembers nothing.
 package up

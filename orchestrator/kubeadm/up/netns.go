@@ -31,11 +31,10 @@ func (n namespace) do(f func() error) error {
 		runtime.LockOSThread() // for good: nothing else shall run on a thread that is elsewhere
 		done <- func() error {
 			ns, err := netns.GetFromPath(n.path())
-			if err != nil {
-				return fmt.Errorf("up: namespace %s: %w", n, err)
+			if err == nil {
+				err = errors.Join(netns.Set(ns), ns.Close())
 			}
-			defer ns.Close()
-			if err := netns.Set(ns); err != nil {
+			if err != nil {
 				return fmt.Errorf("up: enter namespace %s: %w", n, err)
 			}
 			return f()
@@ -44,8 +43,30 @@ func (n namespace) do(f func() error) error {
 	return <-done
 }
 
+// shareNamespaceDir makes the folder what `ip netns add` makes of it: a mount of its own that is shared. Were it to do that later, it
+// would cover the names that are there, and nobody could take them away any more.
+func shareNamespaceDir() error {
+	if err := os.MkdirAll(namespaceDir, 0o755); err != nil {
+		return fmt.Errorf("up: %w", err)
+	}
+	share := func() error { return unix.Mount("", namespaceDir, "none", unix.MS_SHARED|unix.MS_REC, "") }
+	err := share()
+	if errors.Is(err, unix.EINVAL) { // it isn't a mount yet
+		if err = unix.Mount(namespaceDir, namespaceDir, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+			err = share()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("up: share %s: %w", namespaceDir, err)
+	}
+	return nil
+}
+
 // create makes the namespace, with its loopback up and packets forwarded.
 func (n namespace) create() error {
+	if err := shareNamespaceDir(); err != nil {
+		return err
+	}
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // as in do

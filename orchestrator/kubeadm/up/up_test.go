@@ -62,6 +62,10 @@ func (w *world) clusterIP(service string) string {
 func (w *world) session() {
 	t := w.t
 	w.must("create deployment shop --port=8080 --image=" + image("web", "v1"))
+	// A request fails that is sent to a container before it listens, or after it has ended: it says when it is ready, and takes its time.
+	w.must("patch deployment shop --type=json -p", `[
+		{"op":"add","path":"/spec/template/spec/containers/0/readinessProbe","value":{"httpGet":{"path":"/healthz","port":8080},"periodSeconds":1}},
+		{"op":"add","path":"/spec/template/spec/containers/0/args","value":["-drain=10s"]}]`)
 	w.must("scale deployment shop --replicas=5")
 	w.must("expose deployment shop --port=80 --target-port=8080")
 	w.must("rollout status deployment shop --timeout=90s")

@@ -29,7 +29,9 @@ func deployWeb(ctx context.Context, client kubernetes.Interface) (*v1.Service, e
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: v1.PodSpec{Containers: []v1.Container{{
-				Name: web, Image: images.Reference(images.DefaultAddress, web, "v1"), Ports: []v1.ContainerPort{{ContainerPort: 8080}},
+				Name: web, Image: images.Reference(images.DefaultAddress, web, "v1"),
+				Args:  []string{"-drain=5s"}, // while proxies on busy machines learn that it ends
+				Ports: []v1.ContainerPort{{ContainerPort: 8080}},
 				ReadinessProbe: &v1.Probe{
 					ProbeHandler:  v1.ProbeHandler{HTTPGet: &v1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}},
 					PeriodSeconds: 1,

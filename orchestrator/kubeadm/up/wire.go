@@ -3,9 +3,9 @@ package up
 import (
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 )
 
 // The network between the nodes. It is nowhere but in their namespaces, so that it can be in the way of no other.
@@ -34,7 +34,7 @@ func makeSwitch(ns namespace) error {
 func wire(sw, node namespace, number int) error {
 	port := fmt.Sprintf("port%d", number)
 	err := sw.do(func() error {
-		to, err := netns.GetFromPath(node.path())
+		to, err := os.Open(node.path())
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func wire(sw, node namespace, number int) error {
 		}
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MasterIndex = port, master.Attrs().Index
-		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(to))}); err != nil {
+		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(to.Fd()))}); err != nil {
 			return err
 		}
 		link, err := netlink.LinkByName(port)
