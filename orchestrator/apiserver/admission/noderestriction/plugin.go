@@ -131,10 +131,11 @@ func ownName(node string, a admission.Attributes, refusal string) error {
 	return nil
 }
 
-// find returns a pod. A kubelet may have been told of it before our informer.
-func (p *Plugin) find(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+// find returns a pod. Of what a kubelet may do with it the informer's copy can only say yes: a kubelet may have been told before it of a new
+// pod, or that it was bound.
+func (p *Plugin) find(ctx context.Context, namespace, name string, fits func(*corev1.Pod) bool) (*corev1.Pod, error) {
 	pod, err := p.pods.Pods(namespace).Get(name)
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || (err == nil && !fits(pod)) {
 		return p.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	}
 	return pod, err

@@ -20,9 +20,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 
 	"github.com/petcd/petcd/orchestrator/apiserver/admission/admissiontest"
@@ -179,6 +181,20 @@ func TestTokens(t *testing.T) {
 		"for another's":   {ref("Pod", "other", "uid-other"), "node requested token bound to a pod scheduled on a different node"},
 		"for what is not": {ref("Pod", "gone", "uid"), `pods "gone" not found`},
 	})
+}
+
+// A kubelet acts as soon as its pod is bound, which may be before the informer has heard of it.
+func TestTokenForAPodThatWasJustBound(t *testing.T) {
+	p := New()
+	client := admissiontest.Start(t, p, node("n", nil), bound("mine", ""))
+	client.PrependReactor("get", "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, bound("mine", "n"), nil })
+	require.NoError(t, admissiontest.Send(context.Background(), p, request{
+		User: &user.DefaultInfo{Name: "system:node:n", Groups: []string{"system:nodes"}},
+		Object: &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{
+			APIVersion: "v1", Kind: "Pod", Name: "mine", UID: "uid-mine",
+		}}},
+		Resource: "serviceaccounts", Subresource: "token", Namespace: "ns", Name: "default",
+	}))
 }
 
 func TestLeasesAndOthers(t *testing.T) {

@@ -32,7 +32,7 @@ func (p *Plugin) pod(ctx context.Context, node string, a admission.Attributes) e
 	case admission.Create:
 		return p.createMirror(ctx, node, a)
 	case admission.Delete:
-		pod, err := p.find(ctx, a.GetNamespace(), a.GetName())
+		pod, err := p.find(ctx, a.GetNamespace(), a.GetName(), on(node))
 		if err == nil && pod.Spec.NodeName != node {
 			err = fmt.Errorf("node %q can only delete pods with spec.nodeName set to itself", node)
 		}
@@ -147,6 +147,11 @@ func admitStatus(node string, a admission.Attributes) error {
 	return nil
 }
 
+// on tells whether a pod is a node's.
+func on(node string) func(*corev1.Pod) bool {
+	return func(pod *corev1.Pod) bool { return pod.Spec.NodeName == node }
+}
+
 // evict goes by the path's name; the object may leave its own out.
 func (p *Plugin) evict(ctx context.Context, node string, a admission.Attributes) error {
 	if a.GetOperation() != admission.Create {
@@ -160,7 +165,7 @@ func (p *Plugin) evict(ctx context.Context, node string, a admission.Attributes)
 		}
 		name = eviction.GetName()
 	}
-	pod, err := p.find(ctx, a.GetNamespace(), name)
+	pod, err := p.find(ctx, a.GetNamespace(), name, on(node))
 	if err == nil && pod.Spec.NodeName != node {
 		err = fmt.Errorf("node %s can only evict pods with spec.nodeName set to itself", node)
 	}
@@ -183,7 +188,7 @@ func (p *Plugin) token(ctx context.Context, node string, a admission.Attributes)
 	if ref.UID == "" {
 		return errors.New("node requested token with a pod binding without a uid")
 	}
-	pod, err := p.find(ctx, a.GetNamespace(), ref.Name)
+	pod, err := p.find(ctx, a.GetNamespace(), ref.Name, func(pod *corev1.Pod) bool { return pod.UID == ref.UID && on(node)(pod) })
 	switch {
 	case err != nil:
 		return err
