@@ -104,7 +104,8 @@ func ask(ctx context.Context, address string, req *dns.Msg, network string) (*dn
 	if err != nil {
 		return nil, fmt.Errorf("dns: ask %s: %w", address, err)
 	}
-	if len(got.Question) != 1 || !strings.EqualFold(got.Question[0].Name, q.Question[0].Name) || got.Question[0].Qtype != q.Question[0].Qtype {
+	if !got.Response || len(got.Question) != 1 || !strings.EqualFold(got.Question[0].Name, q.Question[0].Name) ||
+		got.Question[0].Qtype != q.Question[0].Qtype || got.Question[0].Qclass != q.Question[0].Qclass {
 		return nil, fmt.Errorf("dns: %s answers another question", address)
 	}
 	return got, nil

@@ -64,13 +64,20 @@ func TestForwardRemembers(t *testing.T) {
 }
 
 func TestAnotherQuestionIsNotBelieved(t *testing.T) {
-	liar := serve(t, dns.HandlerFunc(func(w dns.ResponseWriter, req *dns.Msg) {
-		m := new(dns.Msg).SetReply(req)
-		m.Question[0].Name = "evil.example.com."
-		_ = w.WriteMsg(m)
-	}))
-	w := newWorld(t, NewForwarder([]string{liar.Addr()}), shop()...)
-	require.Equal(t, "SERVFAIL", w.ask("www.example.com.", "A"))
+	for _, lie := range []func(*dns.Msg){
+		func(m *dns.Msg) { m.Question[0].Name = "evil.example.com." },
+		func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeAAAA },
+		func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS },
+		func(m *dns.Msg) { m.Response = false }, // our own question, reflected
+	} {
+		liar := serve(t, dns.HandlerFunc(func(w dns.ResponseWriter, req *dns.Msg) {
+			m := new(dns.Msg).SetReply(req)
+			lie(m)
+			_ = w.WriteMsg(m)
+		}))
+		w := newWorld(t, NewForwarder([]string{liar.Addr()}), shop()...)
+		require.Equal(t, "SERVFAIL", w.ask("www.example.com.", "A"))
+	}
 }
 
 // So many questions may wait, and no more.

@@ -342,6 +342,23 @@ func TestNoEndpoints(t *testing.T) {
 	})
 }
 
+// A ClusterIP stays its Service's, also while that has no endpoint and another names it as an external address.
+func TestAnotherServicesClusterIP(t *testing.T) {
+	eachMode(t, 1, func(t *testing.T, r *rules) {
+		thief := web(0).with(func(spec *v1.ServiceSpec) {
+			spec.ClusterIPs, spec.ExternalIPs = []string{"10.96.0.77"}, []string{webIP}
+			spec.Type = v1.ServiceTypeClusterIP
+		})
+		thief.Name = "a-thief"
+		r.sync(t, thief, web())
+		for _, from := range []*netlab.Namespace{r.Node, r.Outside, r.Pods[0]} {
+			refused(t, from, at(webIP, port))
+		}
+		r.sync(t, thief, web(0))
+		asked(t, r.Pods[0], at(webIP, port), 1)
+	})
+}
+
 func TestUDPFollowsItsEndpoint(t *testing.T) {
 	eachMode(t, 3, func(t *testing.T, r *rules) {
 		for _, to := range []string{at(webIP, port), at(webIP6, port), at(netlab.NodeIP, nodePort)} {

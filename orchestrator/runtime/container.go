@@ -97,7 +97,7 @@ func (s *Server) CreateContainer(_ context.Context, r *runtimeapi.CreateContaine
 	if r.GetConfig().GetMetadata().GetName() == "" {
 		return nil, invalid("a container has a name")
 	}
-	if err := validContainer(r.Config); err != nil {
+	if err := s.validContainer(r.Config); err != nil {
 		return nil, err
 	}
 	if r.Config.GetLinux().GetSecurityContext().GetPrivileged() && !b.config.GetLinux().GetSecurityContext().GetPrivileged() {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/stretchr/testify/require"
@@ -175,6 +176,72 @@ func TestDevicesOfTheNodeAreOutOfReach(t *testing.T) {
 	}
 }
 
+// A container may make the node of a device in a volume. What keeps it from being opened there must hold, too, where that file alone is
+// mounted, which is how one gets devices of the node.
+func TestADeviceOfAVolumeIsNoDevice(t *testing.T) {
+	n := newNode(t)
+	node := filepath.Join(n.dir, "node")
+	require.NoError(t, unix.Mknod(node, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5)))) // /dev/zero
+	id := n.run(n.pod(), []string{"sleep", "1000"}, bind(node, "/node"), bind("/dev/zero", "/zero"), bind("/dev", "/nodes"))
+	out, code := n.shell(id, "head -c 1 /zero | wc -c; head -c 1 /node")
+	require.NotZero(t, code)
+	require.Contains(t, out, "1\n")
+	require.Contains(t, out, "ermission denied")
+	_, code = n.shell(id, "head -c 1 /nodes/zero")
+	require.NotZero(t, code)
+}
+
+// A mount there would take the place of the folders that the container's system is mounted on.
+func TestNothingIsMountedOnTheRoot(t *testing.T) {
+	n := newNode(t)
+	pod := n.pod()
+	for _, target := range []string{"/", "//", "/x/.."} {
+		_, err := n.CreateContainer(context.Background(), &runtimeapi.CreateContainerRequest{PodSandboxId: pod, Config: &runtimeapi.ContainerConfig{
+			Metadata: &runtimeapi.ContainerMetadata{Name: "c"}, Image: &runtimeapi.ImageSpec{Image: testImage}, Command: []string{"true"},
+			Mounts: []*runtimeapi.Mount{{HostPath: n.dir, ContainerPath: target}},
+		}})
+		require.ErrorContains(t, err, "hide", target)
+	}
+	file := filepath.Join(n.dir, "root.tar")
+	saveImage(t, file, "test.local/root:v1", v1.Config{Volumes: map[string]struct{}{"/": {}}, Env: []string{"PATH=/bin"}}, busyboxLayer(t))
+	_, err := n.images.Import(context.Background(), file)
+	require.NoError(t, err)
+	out := n.output(pod, []string{"sh", "-c", "wc -c < /proc/keys; ls /sys | head -n 1; touch /x"}, security(func(c *runtimeapi.LinuxContainerSecurityContext) {
+		c.ReadonlyRootfs = true
+	}), func(c *runtimeapi.ContainerConfig) { c.Image.Image = "test.local/root:v1" })
+	require.Contains(t, out, "0\nblock\n")
+	require.Contains(t, out, "Read-only file system")
+}
+
+func TestProcessesThatForkAreKilled(t *testing.T) {
+	n := newNode(t)
+	pod := n.pod(sharedProcesses) // whose first process isn't the container's
+	id := n.run(pod, []string{"attacker", "forks"}, seesThePod, limits(func(r *runtimeapi.LinuxContainerResources) { r.Unified = map[string]string{"pids.max": "100"} }))
+	require.Eventually(t, func() bool {
+		out, _ := os.ReadFile(n.status(id).LogPath)
+		return strings.Contains(string(out), "begun")
+	}, patience, time.Millisecond)
+	_, err := n.StopContainer(context.Background(), &runtimeapi.StopContainerRequest{ContainerId: id})
+	require.NoError(t, err)
+	require.Empty(t, processesOf("attacker\x00forks"))
+}
+
+// Whoever else has an account on the node: a container's root may have written a program there that makes its caller root.
+func TestNobodyElseOfTheNodeReachesIn(t *testing.T) {
+	n := newNode(t)
+	pod := n.pod()
+	id := n.run(pod, []string{"sleep", "1000"})
+	require.NoError(t, unix.Access(n.dir, unix.X_OK))
+	for _, path := range []string{n.rootDir("containers", id), n.sandboxDir(pod), n.containerDir(id)} {
+		info, err := os.Stat(filepath.Dir(path))
+		require.NoError(t, err)
+		require.Zero(t, info.Mode()&0o077, path)
+	}
+	info, err := os.Stat(filepath.Join(n.sandboxDir(pod), "shim.sock"))
+	require.NoError(t, err)
+	require.Zero(t, info.Mode()&0o077)
+}
+
 func TestLinksInMountsDoNotLeadOut(t *testing.T) {
 	n := newNode(t)
 	outside, shared := filepath.Join(n.dir, "outside"), filepath.Join(n.dir, "shared")
@@ -277,7 +344,7 @@ func TestCapabilitiesAreDropped(t *testing.T) {
 		n.output(pod, read))
 	require.Contains(t, n.output(pod, read, security(func(c *runtimeapi.LinuxContainerSecurityContext) {
 		c.RunAsUser = &runtimeapi.Int64Value{Value: 1000}
-	})), "CapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapBnd: 00000000a80425fb\n")
+	})), "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapBnd: 00000000a80425fb\nCapAmb: 0000000000000000\n")
 	require.Contains(t, n.output(pod, read, security(func(c *runtimeapi.LinuxContainerSecurityContext) {
 		c.Capabilities = &runtimeapi.Capability{DropCapabilities: []string{"ALL"}, AddCapabilities: []string{"NET_BIND_SERVICE"}}
 	})), "CapPrm: 0000000000000400\nCapEff: 0000000000000400\nCapBnd: 0000000000000400\n")

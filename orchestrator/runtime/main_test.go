@@ -50,7 +50,9 @@ func testMain(m *testing.M) (int, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), insideVariable+"=1", binVariable+"="+bin)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC, Pdeathsig: syscall.SIGKILL,
+		// A daemon may be started with inheritable capabilities, which are none of its containers'.
+		AmbientCaps: []uintptr{unix.CAP_CHOWN},
+		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC, Pdeathsig: syscall.SIGKILL,
 	}
 	err = cmd.Run()
 	if cmd.ProcessState == nil {

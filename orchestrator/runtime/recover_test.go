@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,6 +79,20 @@ func TestAKilledShimLeavesNothing(t *testing.T) {
 			require.Eventually(t, func() bool { return len(processesOf("4242")) == 0 }, patience, time.Millisecond)
 		})
 	}
+}
+
+// A shim that hangs is as good as none: neither a daemon that takes over nor one that stops the pod waits for it for ever.
+func TestAHungShimIsKilled(t *testing.T) {
+	n := newNode(t)
+	pod := n.pod()
+	id := n.run(pod, []string{"sleep", "4242"})
+	pids := processesOf(n.sandboxDir(pod))
+	require.NoError(t, unix.Kill(slices.Min(pids), unix.SIGSTOP))
+	require.NoError(t, shim.NewClient(n.sandboxDir(pod)).End(10*time.Millisecond))
+	require.Equal(t, "Unknown", n.exited(id).Reason)
+	require.Empty(t, processesOf("4242"))
+	_, err := n.StopPodSandbox(context.Background(), &runtimeapi.StopPodSandboxRequest{PodSandboxId: pod})
+	require.NoError(t, err)
 }
 
 // A daemon may die at any step of making a pod: each is simulated by what it leaves, as the daemon after it finds it.

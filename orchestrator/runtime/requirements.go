@@ -25,6 +25,13 @@ var calls = []struct {
 	number uintptr
 }{{"close_range (Linux 5.9)", unix.SYS_CLOSE_RANGE}, {"mount_setattr (Linux 5.12)", unix.SYS_MOUNT_SETATTR}}
 
+// hasSELinux says whether the node's kernel labels processes. Where it doesn't, labels mean nothing, and pods that name one, as
+// networks' own do, run as with other runtimes.
+func hasSELinux() bool {
+	var fs unix.Statfs_t
+	return unix.Statfs("/sys/fs/selinux", &fs) == nil && fs.Type == unix.SELINUX_MAGIC
+}
+
 // Requirements finds the node's cgroups, and says what is missing for pods: in words, one thing each.
 func Requirements(o *Options) (*cgroup.Hierarchy, []string) {
 	var missing []string

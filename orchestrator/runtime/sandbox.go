@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 
@@ -24,6 +25,9 @@ import (
 
 // shmSize is how large the memory is that a pod's containers share.
 const shmSize = 64 << 20
+
+// endPatience is how long a shim may take to end its pod, all of which it kills; then it is killed itself.
+const endPatience = 20 * time.Second
 
 // sandbox is a pod.
 type sandbox struct {
@@ -109,11 +113,33 @@ func (s *Server) validSandbox(r *runtimeapi.RunPodSandboxRequest) error {
 	if !s.options.Network && !hostNetwork(c) {
 		return status.Error(codes.FailedPrecondition, "pods have no networks of their own here: the daemon runs with --network=false")
 	}
+	if l := c.GetLogDirectory(); l != "" && !path.IsAbs(l) {
+		return invalid("log directory %q: not an absolute path", l)
+	}
+	if sc := sc.GetSelinuxOptions(); s.selinux && proto.Size(sc) > 0 {
+		return unsupported("SELinux labels")
+	}
 	if !hostNetwork(c) {
-		for _, p := range c.GetPortMappings() {
-			if p.GetHostPort() != 0 && p.GetProtocol() == runtimeapi.Protocol_SCTP {
-				return unsupported("host ports of SCTP")
-			}
+		return validPorts(c.GetPortMappings())
+	}
+	return nil
+}
+
+// validPorts refuses ports that are none. A host's name, too: it would be looked up.
+func validPorts(mappings []*runtimeapi.PortMapping) error {
+	const last = 1<<16 - 1
+	for _, p := range mappings {
+		if p.GetHostPort() == 0 {
+			continue
+		}
+		_, err := netip.ParseAddr(p.GetHostIp())
+		switch {
+		case p.GetProtocol() == runtimeapi.Protocol_SCTP:
+			return unsupported("host ports of SCTP")
+		case p.GetHostPort() < 0 || p.GetHostPort() > last || p.GetContainerPort() <= 0 || p.GetContainerPort() > last:
+			return invalid("host port %d to %d: not both are ports", p.GetHostPort(), p.GetContainerPort())
+		case err != nil && p.GetHostIp() != "":
+			return invalid("host port %d: %q is no address", p.GetHostPort(), p.GetHostIp())
 		}
 	}
 	return nil
@@ -285,7 +311,7 @@ func (s *Server) stopSandbox(b *sandbox) error {
 	if was == stopped {
 		return nil
 	}
-	if err := b.client.End(); err != nil {
+	if err := b.client.End(endPatience); err != nil {
 		return err
 	}
 	if over != nil {

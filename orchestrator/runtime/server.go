@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -39,6 +40,7 @@ type Server struct {
 	network   *network.Network
 	cgroups   *cgroup.Hierarchy
 	missing   []string // what pods lack here
+	selinux   bool     // the node labels its processes
 	streaming streaming.Server
 	events    broadcast
 	ctx       context.Context // ends with the daemon
@@ -55,8 +57,9 @@ func New(ctx context.Context, o *Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, ctx: ctx, sandboxes: map[string]*sandbox{}, containers: map[string]*container{}, cpu: map[string]cpuSample{}}
+	// Nobody else of the node goes there: a container's root may write programs that are setuid, and the shims' sockets are there.
 	for _, dir := range []string{s.rootDir("containers"), s.stateDir("sandboxes"), s.stateDir("containers")} {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
 			return nil, fmt.Errorf("runtime: %w", err)
 		}
 	}
@@ -68,6 +71,7 @@ func New(ctx context.Context, o *Options) (*Server, error) {
 		return nil, err
 	}
 	s.cgroups, s.missing = Requirements(o)
+	s.selinux = hasSELinux()
 	if err := s.recover(); err != nil {
 		return nil, err
 	}
@@ -86,6 +90,7 @@ func New(ctx context.Context, o *Options) (*Server, error) {
 
 // Run serves CRI until ctx ends. Pods stay.
 func Run(ctx context.Context, o *Options) error {
+	unix.Umask(0o022) // modes are meant as they are written here, whatever the daemon was started with
 	s, err := New(ctx, o)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/petcd/petcd/orchestrator/runtime/image"
@@ -30,7 +31,7 @@ var (
 const defaultEnv = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // validContainer refuses what this runtime can't make.
-func validContainer(c *runtimeapi.ContainerConfig) error {
+func (s *Server) validContainer(c *runtimeapi.ContainerConfig) error {
 	sc := c.GetLinux().GetSecurityContext()
 	switch {
 	case sc.GetRunAsGroup() != nil && sc.GetRunAsUser() == nil && sc.GetRunAsUsername() == "":
@@ -39,6 +40,8 @@ func validContainer(c *runtimeapi.ContainerConfig) error {
 		return unsupported("AppArmor profiles of files")
 	case sc.GetNamespaceOptions().GetUsernsOptions().GetMode() == runtimeapi.NamespaceMode_POD && sc.GetNamespaceOptions().GetUsernsOptions() != nil:
 		return unsupported("user namespaces")
+	case s.selinux && proto.Size(sc.GetSelinuxOptions()) > 0:
+		return unsupported("SELinux labels")
 	case len(c.GetCDIDevices()) > 0:
 		return unsupported("CDI devices")
 	}
@@ -48,6 +51,8 @@ func validContainer(c *runtimeapi.ContainerConfig) error {
 			return unsupported("images as volumes")
 		case !path.IsAbs(m.GetContainerPath()):
 			return invalid("mount %q: not an absolute path in the container", m.GetContainerPath())
+		case path.Clean(m.GetContainerPath()) == "/":
+			return invalid("mount %q: it would hide all that the container is made of, and what protects the node", m.GetContainerPath())
 		case !path.IsAbs(m.GetHostPath()):
 			return invalid("mount %q: not an absolute path on the node", m.GetHostPath())
 		case m.GetRecursiveReadOnly() && !m.GetReadonly():
@@ -97,7 +102,9 @@ func (s *Server) spec(b *sandbox, c *container) (*shim.Container, error) {
 	}
 	var err error
 	for v := range c.record.Image.Config.Volumes {
-		spec.Volumes = append(spec.Volumes, v)
+		if path.Clean("/"+v) != "/" { // as a mount, and it is writable if the root is
+			spec.Volumes = append(spec.Volumes, v)
+		}
 	}
 	slices.Sort(spec.Volumes)
 	if spec.Mounts, err = s.mounts(b, c.config); err != nil {
@@ -137,7 +144,7 @@ func (s *Server) mounts(b *sandbox, c *runtimeapi.ContainerConfig) ([]shim.Mount
 			}
 		}
 		mount := shim.Mount{
-			Source: m.HostPath, Target: m.ContainerPath, ReadOnly: m.Readonly, Recursive: m.RecursiveReadOnly, NoDevices: !sc.GetPrivileged() && !isDevice(m.HostPath),
+			Source: m.HostPath, Target: m.ContainerPath, ReadOnly: m.Readonly, Recursive: m.RecursiveReadOnly, NoDevices: !sc.GetPrivileged(),
 		}
 		switch m.Propagation {
 		case runtimeapi.MountPropagation_PROPAGATION_HOST_TO_CONTAINER:
@@ -153,13 +160,6 @@ func (s *Server) mounts(b *sandbox, c *runtimeapi.ContainerConfig) ([]shim.Mount
 		}
 	}
 	return all, nil
-}
-
-// isDevice says whether a path of the node is a device: who mounts one wants it as one. Whether it may be opened is the cgroup's
-// decision.
-func isDevice(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode()&os.ModeDevice != 0
 }
 
 // deviceRules are the rules for v1's controller of the devices that a container has asked for.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -40,7 +41,13 @@ func TestTheNetworkIsReadyWithARange(t *testing.T) {
 		return st.Status.Conditions[1]
 	}
 	require.True(t, ready(n.Server).Status)
-	_, err := n.UpdateRuntimeConfig(context.Background(), &runtimeapi.UpdateRuntimeConfigRequest{RuntimeConfig: &runtimeapi.RuntimeConfig{
+	routers, err := os.ReadFile("/proc/sys/net/ipv6/conf/cni0/accept_ra")
+	require.NoError(t, err)
+	require.Equal(t, "0\n", string(routers), "no pod is the node's router")
+	id := n.run(n.pod(), []string{"sleep", "1000"})
+	out, _ := n.shell(id, "cat /proc/sys/net/ipv6/conf/eth0/accept_ra")
+	require.Equal(t, "0\n", out, "nor another pod's")
+	_, err = n.UpdateRuntimeConfig(context.Background(), &runtimeapi.UpdateRuntimeConfigRequest{RuntimeConfig: &runtimeapi.RuntimeConfig{
 		NetworkConfig: &runtimeapi.NetworkConfig{PodCidr: "10.251.7.0/24"},
 	}})
 	require.NoError(t, err)
@@ -53,6 +60,39 @@ func TestTheNetworkIsReadyWithARange(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ready(other).Status)
 	require.Equal(t, "NetworkPluginNotReady", ready(other).Reason)
+}
+
+func TestOddRequestsAreRefused(t *testing.T) {
+	n := newNode(t)
+	n.selinux = true
+	for what, change := range map[string]func(*runtimeapi.PodSandboxConfig){
+		"absolute": func(c *runtimeapi.PodSandboxConfig) { c.LogDirectory = "logs" },
+		"SELinux": func(c *runtimeapi.PodSandboxConfig) {
+			c.Linux.SecurityContext.SelinuxOptions = &runtimeapi.SELinuxOption{Level: "s0"}
+		},
+		"not both": func(c *runtimeapi.PodSandboxConfig) {
+			c.PortMappings = []*runtimeapi.PortMapping{{HostPort: -1, ContainerPort: 80}}
+		},
+		"are ports": func(c *runtimeapi.PodSandboxConfig) {
+			c.PortMappings = []*runtimeapi.PortMapping{{HostPort: 80, ContainerPort: 1 << 16}}
+		},
+		"no address": func(c *runtimeapi.PodSandboxConfig) {
+			c.PortMappings = []*runtimeapi.PortMapping{{HostPort: 80, ContainerPort: 80, HostIp: "example.com"}}
+		},
+	} {
+		c := &runtimeapi.PodSandboxConfig{
+			Metadata: &runtimeapi.PodSandboxMetadata{Name: "odd", Uid: "odd"},
+			Linux:    &runtimeapi.LinuxPodSandboxConfig{SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{}},
+		}
+		change(c)
+		_, err := n.RunPodSandbox(context.Background(), &runtimeapi.RunPodSandboxRequest{Config: c})
+		require.ErrorContains(t, err, what)
+	}
+	_, err := n.CreateContainer(context.Background(), &runtimeapi.CreateContainerRequest{PodSandboxId: n.pod(), Config: &runtimeapi.ContainerConfig{
+		Metadata: &runtimeapi.ContainerMetadata{Name: "c"}, Image: &runtimeapi.ImageSpec{Image: testImage},
+		Linux: &runtimeapi.LinuxContainerConfig{SecurityContext: &runtimeapi.LinuxContainerSecurityContext{SelinuxOptions: &runtimeapi.SELinuxOption{Type: "spc_t"}}},
+	}})
+	require.ErrorContains(t, err, "SELinux")
 }
 
 func TestSignalNames(t *testing.T) {

@@ -239,5 +239,14 @@ func TestSites(t *testing.T) {
 func TestNoNameBecomesARule(t *testing.T) {
 	p := &model.Port{Service: types.NamespacedName{Namespace: "a\" -j ACCEPT\n-A INPUT", Name: "b"}}
 	require.Empty(t, about(p, "x"))
+	p.NodePort, p.ExternalLocal, p.Cluster = 30000, true, modeltest.Endpoints("10.244.1.1:80")
+	p.ClusterIP, p.Protocol, p.Port = modeltest.IPs("10.96.0.1")[0], v1.ProtocolTCP, 80
+	b := newBackend(v1.IPv4Protocol, newFake().run)
+	for _, b.site.Pods.Range = range []netip.Prefix{{}, netip.MustParsePrefix("10.244.0.0/16")} {
+		for _, p.ExternalLocal = range []bool{false, true} {
+			r := b.render([]model.Port{*p})
+			require.NotContains(t, fmt.Sprint(r.own, r.shared), "ACCEPT")
+		}
+	}
 	require.Regexp(t, "^KUBE-SVC-[A-Z2-7]{16}$", chainName("SVC", p, ""))
 }

@@ -3,6 +3,7 @@ package iptables
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/petcd/petcd/orchestrator/proxy/model"
 )
@@ -57,7 +58,13 @@ var jumps = []jump{
 // line is the rule as a line of iptables-save.
 func (j jump) line() string { return "-A " + j.from.chain + " " + j.rule + "-j " + j.to }
 
-func comment(text string) string { return `-m comment --comment "` + text + `" ` }
+// comment is a match that says what a rule is for. A text with what would end it, as a name may have, makes none.
+func comment(text string) string {
+	if strings.ContainsFunc(text, func(c rune) bool { return c == '"' || c == '\\' || c < ' ' }) || len(text) > 255 {
+		return ""
+	}
+	return `-m comment --comment "` + text + `" `
+}
 
 // frame is what a shared chain has before and after the Services' rules.
 type frame struct{ head, tail []string }

@@ -62,6 +62,8 @@ func (b *Backend) renderPort(r *block, p *model.Port) {
 		r.add(nat, services, first, about(p, "cluster IP")+toPort(p, p.ClusterIP)+"-j "+to)
 	}
 	if target, why := refusal(p, p.Internal()); target != "" {
+		// Another Service may name the address as an external one: it doesn't get what nobody answers here.
+		r.add(nat, services, first, about(p, why)+toPort(p, p.ClusterIP)+"-j RETURN")
 		r.add(filter, services, first, about(p, why)+toPort(p, p.ClusterIP)+target)
 	}
 	if !p.IsExternal() {
@@ -194,13 +196,9 @@ func single(ip netip.Addr) string { return netip.PrefixFrom(ip, ip.BitLen()).Str
 
 func l4(p *model.Port) string { return strings.ToLower(string(p.Protocol)) }
 
-// about is a comment that names the port. A name with what would end the comment gets none.
+// about is a comment that names the port.
 func about(p *model.Port, what string) string {
-	text := strings.TrimSpace(p.String() + " " + what)
-	if strings.ContainsFunc(text, func(c rune) bool { return c == '"' || c == '\\' || c < ' ' }) || len(text) > 255 {
-		return ""
-	}
-	return comment(text)
+	return comment(strings.TrimSpace(p.String() + " " + what))
 }
 
 // chainName makes a chain's name as upstream does: no two ports, and no two endpoints of one, have the same.

@@ -3,6 +3,7 @@ package model
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -38,7 +39,7 @@ func Ports(svc *v1.Service, endpointSlices []*discoveryv1.EndpointSlice, family 
 	var ports []Port
 	for i := range svc.Spec.Ports {
 		sp := &svc.Spec.Ports[i]
-		if !isPort(sp.Port) {
+		if !isPort(sp.Port) || !isProtocol(protocol(&sp.Protocol)) {
 			continue
 		}
 		p := common
@@ -81,7 +82,7 @@ func loadBalancerIPs(svc *v1.Service, family v1.IPFamily) []netip.Addr {
 func sourceRanges(svc *v1.Service, family v1.IPFamily, node Node, own []netip.Addr) []netip.Prefix {
 	var ranges []netip.Prefix
 	for _, text := range svc.Spec.LoadBalancerSourceRanges {
-		prefix, err := netip.ParsePrefix(text)
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text)) // blanks are valid
 		switch {
 		case err != nil && ranges == nil:
 			ranges = []netip.Prefix{}
@@ -135,6 +136,11 @@ func isFamily(ip netip.Addr, family v1.IPFamily) bool {
 }
 
 func isPort(n int32) bool { return n > 0 && n <= 65535 }
+
+// isProtocol tells whether a protocol is one that rules are made of: it becomes a word of theirs.
+func isProtocol(p v1.Protocol) bool {
+	return p == v1.ProtocolTCP || p == v1.ProtocolUDP || p == v1.ProtocolSCTP
+}
 
 func protocol(p *v1.Protocol) v1.Protocol {
 	if p == nil || *p == "" {

@@ -193,6 +193,7 @@ func TestAddresses(t *testing.T) {
 	}{
 		{[]string{"10.0.0.0/8", "10.1.0.0/16", "1.2.3.4/24"}, []string{"1.2.3.0/24", "10.0.0.0/8"}},
 		{[]string{"nonsense"}, []string{}},
+		{[]string{" 1.2.3.0/24 "}, []string{"1.2.3.0/24"}},
 		{[]string{"192.168.0.0/16"}, []string{"5.0.0.1/32", "5.0.0.2/32", "192.168.0.0/16"}}, // the node's
 	} {
 		got := []string{}
@@ -207,6 +208,11 @@ func TestAddresses(t *testing.T) {
 	clusterIP := Ports(service(func(s *v1.Service) { s.Spec.Ports[0].NodePort = 30000 }), nil, v1.IPv4Protocol, here)[0]
 	require.Zero(t, clusterIP.NodePort, "left from when it was of another type")
 	require.False(t, clusterIP.IsExternal())
+}
+
+// What the API refuses, and another server may not, becomes no rule.
+func TestAProtocolIsAWord(t *testing.T) {
+	require.Empty(t, Ports(service(func(s *v1.Service) { s.Spec.Ports[0].Protocol = "tcp accept; tcp" }), nil, v1.IPv4Protocol, here))
 }
 
 func TestAffinityTimes(t *testing.T) {

@@ -95,8 +95,11 @@ var verdicts = map[model.Fate]string{model.Reject: "goto " + rejectChain, model.
 // carry the address afterwards.
 func (b *Backend) answer(r *block, p *model.Port, ip netip.Addr, fate model.Fate, to string, answered bool) {
 	first := ip == p.ClusterIP
-	if answered {
+	switch {
+	case answered:
 		r.elements = append(r.elements, element{key: elementKey{serviceIPs, place(p, ip)}, value: "goto " + to, first: first})
+	case first: // nor is it another's, who names it as an external address, as long as nobody is there
+		r.elements = append(r.elements, element{key: elementKey{serviceIPs, place(p, ip)}, value: "return", first: true})
 	}
 	if verdict := verdicts[fate]; verdict != "" {
 		r.elements = append(r.elements, element{key: elementKey{unansweredIPs, place(p, ip)}, value: verdict, first: first})

@@ -151,15 +151,18 @@ func (s *Store) importTar(ctx context.Context, path string) ([]Image, error) {
 
 // add unpacks what is missing of an image and writes it down. Names that others had are now this one's.
 func (s *Store) add(ctx context.Context, i v1.Image, tags, digests []string) (_ Image, err error) {
+	manifest, err := i.Manifest()
+	if err != nil {
+		return Image{}, err
+	}
+	if err := acceptable(manifest); err != nil {
+		return Image{}, err
+	}
 	id, err := i.ConfigName()
 	if err != nil {
 		return Image{}, err
 	}
 	config, err := i.ConfigFile()
-	if err != nil {
-		return Image{}, err
-	}
-	manifest, err := i.Manifest()
 	if err != nil {
 		return Image{}, err
 	}
@@ -195,6 +198,23 @@ func (s *Store) add(ctx context.Context, i v1.Image, tags, digests []string) (_ 
 		return Image{}, err
 	}
 	return record, nil
+}
+
+// maxConfig bounds an image's configuration, which is held in memory.
+const maxConfig = 8 << 20
+
+// acceptable refuses what a registry may say only to harm: more than memory holds, and addresses that the node is to fetch layers from,
+// which may be those of its own services.
+func acceptable(m *v1.Manifest) error {
+	if m.Config.Size < 0 || m.Config.Size > maxConfig {
+		return fmt.Errorf("a configuration of %d bytes is refused", m.Config.Size)
+	}
+	for _, l := range m.Layers {
+		if len(l.URLs) > 0 {
+			return fmt.Errorf("layer %s: it is at another place, %s, which is refused", l.Digest, l.URLs[0])
+		}
+	}
+	return nil
 }
 
 // layer unpacks a layer into work and returns the name of its folder. One that is there already is held instead.

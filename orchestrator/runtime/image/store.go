@@ -57,8 +57,12 @@ func Open(dir string) (*Store, error) {
 			return nil, fmt.Errorf("image: %w", err)
 		}
 		var i Image
-		if err := json.Unmarshal(data, &i); err != nil {
-			return nil, fmt.Errorf("image: %s: %w", f, err)
+		if err := json.Unmarshal(data, &i); err != nil || file(i.ID) != filepath.Base(f) {
+			// The machine ended while it was written. Without it the image can be pulled again; with it, no pod could run.
+			if err := os.Remove(f); err != nil {
+				return nil, fmt.Errorf("image: %w", err)
+			}
+			continue
 		}
 		s.images[i.ID] = i
 	}

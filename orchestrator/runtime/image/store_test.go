@@ -4,12 +4,14 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -184,6 +186,56 @@ type lyingLayer struct {
 }
 
 func (l lyingLayer) DiffID() (v1.Hash, error) { return l.diff, nil }
+
+func TestWhatARegistryOnlySaysToHarmIsRefused(t *testing.T) {
+	var elsewhere atomic.Int32
+	trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer trap.Close()
+	i := testImage(t, "one")
+	raw, err := i.RawManifest()
+	require.NoError(t, err)
+	for want, change := range map[string]func(*v1.Manifest){
+		"another place":    func(m *v1.Manifest) { m.Layers[0].URLs = []string{trap.URL} },
+		"bytes is refused": func(m *v1.Manifest) { m.Config.Size = 1 << 40 },
+		"of -1 bytes is":   func(m *v1.Manifest) { m.Config.Size = -1 },
+	} {
+		m, err := v1.ParseManifest(bytes.NewReader(raw))
+		require.NoError(t, err)
+		change(m)
+		manifest, err := json.Marshal(m)
+		require.NoError(t, err)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/manifests/") {
+				w.Header().Set("Content-Type", string(m.MediaType))
+				_, _ = w.Write(manifest)
+				return
+			}
+			config, _ := i.RawConfigFile()
+			if strings.HasSuffix(r.URL.Path, m.Config.Digest.String()) {
+				_, _ = w.Write(config)
+				return
+			}
+			if r.URL.Path != "/v2/" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+		}))
+		defer server.Close()
+		dir := t.TempDir()
+		_, err = open(t, dir).Pull(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/app:v1", Remote{})
+		require.ErrorContains(t, err, want)
+		require.Zero(t, count(t, filepath.Join(dir, "tmp")))
+	}
+	require.Zero(t, elsewhere.Load())
+}
+
+// A file that a crash of the machine left half is no reason not to start: the image is pulled again.
+func TestAnUnreadableRecordIsAnImageLess(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "images", "x.json"), nil, 0o600))
+	require.Empty(t, open(t, dir).List())
+	require.Zero(t, count(t, filepath.Join(dir, "images")))
+}
 
 func TestImport(t *testing.T) {
 	dir := t.TempDir()

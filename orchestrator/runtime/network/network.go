@@ -140,10 +140,23 @@ func (n *Network) bridge() error {
 			return fmt.Errorf("network: forwarding: %w", err)
 		}
 	}
+	if err := refuseRouters(bridgeName); err != nil {
+		return err
+	}
 	if err := netlink.LinkSetUp(l); err != nil {
 		return fmt.Errorf("network: bridge %s: %w", bridgeName, err)
 	}
 	n.ready = true
+	return nil
+}
+
+// refuseRouters makes the caller's network namespace believe no router that announces itself on a device: on the bridge, any pod could
+// do so, and draw the traffic of the node or of other pods to itself.
+func refuseRouters(device string) error {
+	err := os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/accept_ra", []byte("0"), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the kernel may have no IPv6
+		return fmt.Errorf("network: routers on %s: %w", device, err)
+	}
 	return nil
 }
 
@@ -239,6 +252,9 @@ func furnish(netns *os.File, ranges []netip.Prefix, addresses []netip.Addr) erro
 		if err := h.AddrAdd(l, a); err != nil {
 			return fmt.Errorf("network: address %s: %w", addresses[i], err)
 		}
+	}
+	if err := Within(netns, func() error { return refuseRouters(podDevice) }); err != nil {
+		return err
 	}
 	if err := h.LinkSetUp(l); err != nil {
 		return fmt.Errorf("network: %s: %w", podDevice, err)

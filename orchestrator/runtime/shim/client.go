@@ -8,13 +8,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // socket is the shim's, in the pod's folder.
 const socket = "shim.sock"
+
+// shimName is what a shim calls itself.
+const shimName = "cri-shim"
+
+// patienceWithShim is how long an answer may take: to start a container is the most work, and takes milliseconds.
+const patienceWithShim = time.Minute
 
 // ErrGone says that a pod's shim does not run.
 var ErrGone = errors.New("the pod's shim does not run")
@@ -44,7 +52,7 @@ func Launch(binary, dir string) (*Client, error) {
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(fmt.Sprintf("/proc/self/fd/%d", program.Fd()))
-	cmd.Args = []string{"cri-shim", dir} // the folder is for who looks at ps
+	cmd.Args = []string{shimName, dir} // the folder is for who looks at ps, and for kill
 	cmd.Env = []string{"GOMAXPROCS=2", "GOTRACEBACK=all"}
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
@@ -92,6 +100,9 @@ func (c *Client) listen() (*os.File, error) {
 		}
 		defer func() { _ = l.Close() }()
 		l.SetUnlinkOnClose(false)
+		if err := os.Chmod(name, 0o600); err != nil {
+			return fmt.Errorf("shim: %w", err)
+		}
 		file, err = l.File()
 		return err
 	})
@@ -112,17 +123,56 @@ func (c *Client) dial() (conn, error) {
 	return k, err
 }
 
-// call asks something and gives the answer, with the files that come with it.
-func (c *Client) call(r *Request) (Reply, []int, error) {
+// call asks something and gives the answer, with the files that come with it. A shim that doesn't answer in time hangs, and with it
+// all that could be asked of its pod: it is killed, and is gone like any other that was.
+func (c *Client) call(r *Request, within time.Duration) (Reply, []int, error) {
+	reply, files, err := c.ask(r, within)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return Reply{}, nil, errors.Join(fmt.Errorf("%w: it did not answer within %s and was killed", ErrGone, within), c.kill())
+	}
+	return reply, files, err
+}
+
+func (c *Client) ask(r *Request, within time.Duration) (Reply, []int, error) {
 	k, err := c.dial()
 	if err != nil {
 		return Reply{}, nil, err
 	}
 	defer func() { _ = k.Close() }()
+	if err := k.SetDeadline(time.Now().Add(within)); err != nil {
+		return Reply{}, nil, fmt.Errorf("shim: %w", err)
+	}
 	if err := k.send(r); err != nil {
 		return Reply{}, nil, err
 	}
 	return k.reply()
+}
+
+// kill kills the shim. It is found by its folder, which is on its command line and no other's; a descriptor of it is opened before
+// that is looked at, so that its id can't have become another's.
+func (c *Client) kill() error {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return fmt.Errorf("shim: %w", err)
+	}
+	for _, f := range files {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err != nil {
+			continue
+		}
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		if line, _ := os.ReadFile(f); string(line) == shimName+"\x00"+c.dir+"\x00" {
+			err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		}
+		_ = unix.Close(fd)
+		if err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("shim: kill %d: %w", pid, err)
+		}
+	}
+	return nil
 }
 
 // reply waits for an answer.
@@ -141,14 +191,14 @@ func (c conn) reply() (Reply, []int, error) {
 
 // do asks something that is answered without files.
 func (c *Client) do(r *Request) (Reply, error) {
-	reply, files, err := c.call(r)
+	reply, files, err := c.call(r, patienceWithShim)
 	closeAll(files)
 	return reply, err
 }
 
 // Sandbox makes the pod. The file is its network namespace.
 func (c *Client) Sandbox(spec *Sandbox) (Reply, *os.File, error) {
-	r, files, err := c.call(&Request{Sandbox: spec})
+	r, files, err := c.call(&Request{Sandbox: spec}, patienceWithShim)
 	if err != nil {
 		return r, nil, err
 	}
@@ -192,9 +242,10 @@ func (c *Client) Reopen(container string) error {
 // State is how the pod and its containers are.
 func (c *Client) State() (Reply, error) { return c.do(&Request{State: true}) }
 
-// End kills the pod and ends the shim. A shim that has ended is no error.
-func (c *Client) End() error {
-	_, err := c.do(&Request{End: true})
+// End kills the pod and ends the shim, and kills the shim if it doesn't do so in time. A shim that has ended is no error.
+func (c *Client) End(within time.Duration) error {
+	_, files, err := c.call(&Request{End: true}, within)
+	closeAll(files)
 	if errors.Is(err, ErrGone) {
 		return nil
 	}

@@ -18,6 +18,7 @@ type step struct {
 	args     [6]uintptr
 	onResult bool // its first argument is what the step before has returned
 	optional bool // a failure is none
+	absent   bool // that there is no such file, or that it is of another kind, is no failure
 }
 
 // program is what a child does: system calls, prepared by its parent, because a forked Go process may do nothing else. Its last one
@@ -163,7 +164,7 @@ func clone(flags uintptr, pidfd *int32, steps []step, failure *[2]int32, report 
 			s.args[0] = result
 		}
 		result, _, errno = syscall.RawSyscall6(s.number, s.args[0], s.args[1], s.args[2], s.args[3], s.args[4], s.args[5])
-		if s.optional || errno == 0 {
+		if s.optional || errno == 0 || (s.absent && (errno == unix.ENOENT || errno == unix.ENOTDIR)) {
 			continue
 		}
 		failure[0], failure[1] = int32(i), int32(errno)

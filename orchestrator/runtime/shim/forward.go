@@ -12,6 +12,9 @@ import (
 // idle is how long a sender of datagrams is remembered who has sent nothing more.
 const idle = 3 * time.Minute
 
+// maxSenders bounds the senders of datagrams to a port, each of which takes memory and a file: their addresses are easily made up.
+const maxSenders = 1024
+
 // forward opens ports of the node that lead to the pod. They close with the shim.
 func forward(ports []Port) error {
 	var opened []io.Closer
@@ -99,6 +102,10 @@ func forwardUDP(p Port) (io.Closer, error) {
 			}
 			mu.Lock()
 			to := senders[sender.String()]
+			if to == nil && len(senders) >= maxSenders {
+				mu.Unlock()
+				continue
+			}
 			if to == nil {
 				if to, err = net.Dial("udp", p.Target); err == nil {
 					senders[sender.String()] = to

@@ -130,7 +130,7 @@ func (p *pod) launch(c *Container, k kernel, target int, l *launched) error {
 // sharedMemory detaches /dev/shm of the pod, or of the node.
 func (p *pod) sharedMemory() (source, error) {
 	if p.spec.HostIPC {
-		return detach(Mount{Source: "/dev/shm", Target: "/dev/shm"}, false)
+		return detach(Mount{Source: "/dev/shm", Target: "/dev/shm", NoDevices: true}, false)
 	}
 	if err := enter(p.ns.mnt, unix.CLONE_NEWNS, "pod's mount namespace"); err != nil {
 		return source{}, err
@@ -160,15 +160,15 @@ func (c *Container) mountProc(steps *program) {
 	for _, name := range c.Fixed {
 		path := steps.text(name)
 		// Where there is no such file in this kernel, there is nothing to protect.
-		steps.add("bind "+name, unix.SYS_MOUNT, path, path, 0, unix.MS_BIND|unix.MS_REC, 0).optional = true
-		steps.add("read-only "+name, unix.SYS_MOUNT, path, path, 0, unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|strict, 0).optional = true
+		steps.add("bind "+name, unix.SYS_MOUNT, path, path, 0, unix.MS_BIND|unix.MS_REC, 0).absent = true
+		steps.add("read-only "+name, unix.SYS_MOUNT, path, path, 0, unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|strict, 0).absent = true
 	}
 	null, tmpfs, options := steps.text("/dev/null"), steps.text("tmpfs"), steps.text("size=0k")
 	for _, name := range c.Masked {
 		path := steps.text(name)
 		// One of the two fits: a file or a folder.
-		steps.add("mask "+name, unix.SYS_MOUNT, null, path, 0, unix.MS_BIND, 0).optional = true
-		steps.add("mask "+name, unix.SYS_MOUNT, tmpfs, path, tmpfs, unix.MS_RDONLY, options).optional = true
+		steps.add("mask "+name, unix.SYS_MOUNT, null, path, 0, unix.MS_BIND, 0).absent = true
+		steps.add("mask "+name, unix.SYS_MOUNT, tmpfs, path, tmpfs, unix.MS_RDONLY, options).absent = true
 	}
 }
 

@@ -104,7 +104,7 @@ type Mount struct {
 	ReadOnly             bool
 	Recursive            bool // read-only in all that is mounted below, too
 	Propagation          Propagation
-	NoDevices, NoSetuids bool
+	NoDevices, NoSetuids bool // no devices but one of the node's /dev, if that is what is mounted
 }
 
 // Propagation says whether mounts that are made later are seen on the other side.

@@ -178,9 +178,7 @@ func (p *Process) capabilities(steps *program, k kernel, u User) {
 	}
 	have &= k.capabilities & p.Bounding
 	ambient := p.Ambient & have
-	if u.UID != 0 && ambient == 0 {
-		return // setresuid has taken all
-	}
+	// Also where setresuid has taken all: what the daemon was started with as inheritable would stay.
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{
 		{Effective: uint32(have), Permitted: uint32(have), Inheritable: uint32(ambient)},

@@ -73,16 +73,25 @@ func detach(m Mount, recursive bool) (source, error) {
 	if s.tree, err = unix.OpenTree(unix.AT_FDCWD, m.Source, flags); err != nil {
 		return s, fmt.Errorf("mount %s: %w", m.Source, err)
 	}
-	if err = s.set(m); err == nil {
-		var stat unix.Stat_t
-		err = unix.Fstat(s.tree, &stat)
+	var stat unix.Stat_t
+	if err = unix.Fstat(s.tree, &stat); err == nil {
 		s.dir = stat.Mode&unix.S_IFMT == unix.S_IFDIR
+		m.NoDevices = m.NoDevices && !nodesDevice(&stat)
+		err = s.set(m)
 	}
 	if err != nil {
 		_ = unix.Close(s.tree)
 		return s, fmt.Errorf("mount %s: %w", m.Source, err)
 	}
 	return s, nil
+}
+
+// nodesDevice says whether a file is one of the node's own devices: who mounts one wants it as one. A device elsewhere may have been
+// made by a container in a volume, and v2's cgroups wouldn't keep another from opening it.
+func nodesDevice(stat *unix.Stat_t) bool {
+	var dev unix.Stat_t
+	kind := stat.Mode & unix.S_IFMT
+	return (kind == unix.S_IFCHR || kind == unix.S_IFBLK) && unix.Stat("/dev", &dev) == nil && dev.Dev == stat.Dev
 }
 
 // set gives a detached mount its properties.

@@ -168,6 +168,16 @@ func TestForkSaysWhichStepFailed(t *testing.T) {
 	require.ErrorContains(t, err, "second")
 }
 
+// What protects a path may miss the path, and nothing else.
+func TestAStepMayLackItsFile(t *testing.T) {
+	p := &program{}
+	p.add("missing", unix.SYS_CHDIR, p.text("/nothing/here")).absent = true
+	p.add("of another kind", unix.SYS_CHDIR, p.text("/proc/version")).absent = true
+	p.add("broken", unix.SYS_CHDIR, 0).absent = true
+	_, err := fork(0, p)
+	require.ErrorIs(t, err, unix.EFAULT)
+}
+
 func TestForkRunsAProgram(t *testing.T) {
 	for script, want := range map[string]int32{"exit 0": 0, "exit 7": 7, "kill -9 $$": 137, "kill -15 $$": 143, "test \"$A\" = b": 0} {
 		p := &program{}
@@ -270,4 +280,21 @@ func TestForwardTCPAndUDP(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ping", string(b[:n]))
 	require.Error(t, forward([]Port{{Network: "sctp"}}))
+
+	// Senders whose addresses are made up take no more than so much.
+	for i := range maxSenders { // one is there already
+		from := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 1, byte(i/200), byte(1+i%200))}}
+		s, err := from.Dial("udp", packets.LocalAddr().String())
+		require.NoError(t, err)
+		_, err = io.WriteString(s, "ping")
+		require.NoError(t, err)
+		wait := 10 * time.Second
+		if i == maxSenders-1 {
+			wait = 100 * time.Millisecond
+		}
+		require.NoError(t, s.SetReadDeadline(time.Now().Add(wait)))
+		_, err = s.Read(b)
+		require.NoError(t, s.Close())
+		require.Equal(t, i == maxSenders-1, isTimeout(err), i)
+	}
 }

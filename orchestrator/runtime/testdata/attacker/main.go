@@ -85,6 +85,23 @@ func processes() {
 	fmt.Println("no limit")
 }
 
+// forks makes processes that make processes and end, for ever.
+func forks() {
+	fmt.Println("begun")
+	var made uintptr
+	for {
+		pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+		if errno != 0 || (made == 0 && pid != 0) {
+			continue // the first stays
+		}
+		if pid == 0 {
+			made = 1
+		} else {
+			unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+		}
+	}
+}
+
 // cpu uses a processor for a time and prints how much of it it got.
 func cpu(d time.Duration) {
 	for begun := time.Now(); time.Since(begun) < d; {
@@ -133,6 +150,8 @@ func main() {
 			memory()
 		case "processes":
 			processes()
+		case "forks":
+			forks()
 		case "cpu":
 			cpu(time.Second)
 		case "files":
