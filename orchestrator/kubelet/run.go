@@ -156,7 +156,8 @@ func (k *kubelet) build(ctx context.Context) error {
 	env := environment.Options{Client: k.client, Allocatable: allocatable}
 	if k.client != nil {
 		k.factory = informers.NewSharedInformerFactory(k.client, 0)
-		env.Services = k.factory.Core().V1().Services().Lister()
+		services := k.factory.Core().V1().Services()
+		env.Services, env.Synced = services.Lister(), services.Informer().HasSynced
 	}
 	score, err := cri.LowestOOMScore()
 	if err != nil {
@@ -189,7 +190,7 @@ func (k *kubelet) build(ctx context.Context) error {
 		k.node = k.newNode()
 	}
 	k.pods = source.NewSet(k.name, k.client, func() *v1.Node { return k.node.Node() }, k.workers)
-	return k.guards()
+	return k.guards(ctx)
 }
 
 // newNode is the part that tells the apiserver of this node.
@@ -208,13 +209,13 @@ func (k *kubelet) newNode() *node.Manager {
 }
 
 // guards makes the parts that keep the node from running full.
-func (k *kubelet) guards() error {
+func (k *kubelet) guards(ctx context.Context) error {
 	thresholds, err := eviction.ParseThresholds(k.c.EvictionHard)
 	if err != nil {
 		return fmt.Errorf("evictionHard: %w", err)
 	}
 	k.collector = image.NewCollector(image.CollectorOptions{
-		Images: k.images, Runtime: k.runtime, High: int(*k.c.ImageGCHighThresholdPercent), Low: int(*k.c.ImageGCLowThresholdPercent),
+		Images: k.images, Runtime: k.runtime, PauseImage: k.pauseImage(ctx), High: int(*k.c.ImageGCHighThresholdPercent), Low: int(*k.c.ImageGCLowThresholdPercent),
 		MinAge: k.c.ImageMinimumGCAge.Duration, MaxAge: k.c.ImageMaximumGCAge.Duration, Node: node.Reference(k.name), Recorder: k.recorder,
 	})
 	meter := &eviction.Meter{Runtime: k.runtime, EmptyDirs: k.volumes.EmptyDirs, Processes: k.cgroups.Processes, LogDir: k.logDir}
@@ -257,7 +258,11 @@ func (k *kubelet) start(ctx context.Context) error {
 		if err := k.network(ctx); err != nil {
 			return err
 		}
-		k.factory.StartWithContext(ctx)
+		k.run(func() {
+			if source.Await(ctx, "services", k.listServices) {
+				k.factory.StartWithContext(ctx)
+			}
+		})
 		k.run(func() { k.node.Run(ctx) })
 	}
 	failed := make(chan error, 1)

@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -112,6 +113,20 @@ func (k *kubelet) askRuntime(ctx context.Context) string {
 		}
 	}
 	return ""
+}
+
+// pauseImage is the image of sandboxes; "": the runtime doesn't say, or needs none. containerd 1.6 doesn't protect it from being removed,
+// and without it no pod starts.
+func (k *kubelet) pauseImage(ctx context.Context) string {
+	answer, err := k.runtime.Status(ctx, true)
+	if err != nil {
+		return ""
+	}
+	var config struct{ SandboxImage string }
+	if err := json.Unmarshal([]byte(answer.GetInfo()["config"]), &config); err != nil {
+		return ""
+	}
+	return config.SandboxImage
 }
 
 // podCIDRs are the pods' ranges: the node's, or the one set for a kubelet that stands alone.

@@ -7,6 +7,8 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -14,6 +16,7 @@ import (
 	internalapi "k8s.io/cri-api/pkg/apis"
 
 	"github.com/petcd/petcd/orchestrator/kubelet/podnetwork"
+	"github.com/petcd/petcd/orchestrator/kubelet/source"
 )
 
 // events makes the recorder. Alone, the kubelet records none.
@@ -36,7 +39,8 @@ func (k *kubelet) network(ctx context.Context) error {
 	if !k.o.PodNetwork {
 		return nil
 	}
-	o := podnetwork.Options{NodeName: k.name, Nodes: k.factory.Core().V1().Nodes(), Masquerade: k.o.Masquerade}
+	factory := informers.NewSharedInformerFactory(k.client, 0) // of its own: services mustn't wait for the right to list nodes
+	o := podnetwork.Options{NodeName: k.name, Nodes: factory.Core().V1().Nodes(), Masquerade: k.o.Masquerade}
 	if k.runtimeName != embeddedRuntime {
 		o.CNIConfDir, o.CNIDataDir = k.o.CNIConfDir, k.o.CNIDataDir
 	}
@@ -45,7 +49,22 @@ func (k *kubelet) network(ctx context.Context) error {
 		return err
 	}
 	k.run(func() { n.Run(ctx) })
+	k.run(func() {
+		if source.Await(ctx, "nodes", k.listNodes) {
+			factory.StartWithContext(ctx)
+		}
+	})
 	return nil
+}
+
+func (k *kubelet) listNodes(ctx context.Context) error {
+	_, err := k.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1})
+	return err
+}
+
+func (k *kubelet) listServices(ctx context.Context) error {
+	_, err := k.client.CoreV1().Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1})
+	return err
 }
 
 // embeddedRuntime is the runtime that connects pods by itself, without CNI.

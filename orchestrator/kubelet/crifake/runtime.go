@@ -158,7 +158,7 @@ func (r *Runtime) tick() int64 {
 }
 
 func (r *Runtime) end(c *container, code int32) {
-	if c.status.State == runtimeapi.ContainerState_CONTAINER_RUNNING || c.status.State == runtimeapi.ContainerState_CONTAINER_CREATED {
+	if c.status.State == runtimeapi.ContainerState_CONTAINER_RUNNING { // one that was only created stays so, as in containerd
 		c.status.State, c.status.ExitCode, c.status.FinishedAt = runtimeapi.ContainerState_CONTAINER_EXITED, code, r.tick()
 	}
 }

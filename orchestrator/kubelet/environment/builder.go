@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Client      kubernetes.Interface      // configMaps and secrets; nil: pods that need them fail
 	Services    corelisters.ServiceLister // nil: no service variables
+	Synced      func() bool               // whether Services has been read; nil: it has
 	Allocatable func() v1.ResourceList    // what resourceFieldRef says of a container without limits; nil: nothing
 }
 

@@ -80,6 +80,16 @@ func env(t *testing.T, b *Builder, pod *v1.Pod, c *v1.Container) []string {
 	return lines
 }
 
+func TestPodsWaitForServices(t *testing.T) {
+	b := New(Options{Services: builder(t, nil).o.Services, Synced: func() bool { return false }})
+	pod := &v1.Pod{}
+	_, err := b.Env(t.Context(), pod, &v1.Container{}, Facts{})
+	require.ErrorContains(t, err, "services have not yet been read at least once")
+	pod.Annotations = map[string]string{"kubernetes.io/config.source": "file"}
+	_, err = b.Env(t.Context(), pod, &v1.Container{}, Facts{})
+	require.NoError(t, err, "a static pod may be the apiserver itself")
+}
+
 func TestServices(t *testing.T) {
 	b := builder(t, []*v1.Service{
 		service("default", "kubernetes", "10.96.0.1", v1.ServicePort{Name: "https", Port: 443, Protocol: v1.ProtocolTCP}),

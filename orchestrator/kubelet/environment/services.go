@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/petcd/petcd/orchestrator/kubelet/source"
 )
 
 // apiserverService is the Service, in namespace default, that every pod is told of.
@@ -20,6 +23,9 @@ func (b *Builder) services(pod *v1.Pod) (*variables, error) {
 	vars := newVariables()
 	if b.o.Services == nil {
 		return vars, nil
+	}
+	if b.o.Synced != nil && !b.o.Synced() && !source.IsStatic(pod) { // static pods are what an apiserver runs in, too
+		return nil, errors.New("services have not yet been read at least once, cannot construct envvars")
 	}
 	found := map[string]*v1.Service{}
 	if pod.Spec.EnableServiceLinks == nil || *pod.Spec.EnableServiceLinks {

@@ -56,7 +56,7 @@ type Options struct {
 }
 
 // registerRetry is how soon registration is tried again, at most.
-const registerRetry = 5 * time.Second
+const registerRetry = time.Second
 
 // Manager keeps a node in the apiserver.
 type Manager struct {
@@ -327,6 +327,3 @@ func PodCIDRs(node *v1.Node) []string {
 	}
 	return node.Spec.PodCIDRs
 }
-
-// Synced says whether the node has been looked for in the apiserver.
-func (m *Manager) Synced() bool { return m.informer.Informer().HasSynced() }

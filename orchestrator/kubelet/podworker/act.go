@@ -42,6 +42,7 @@ func (w *worker) act(ctx context.Context, pod *v1.Pod, state *cri.Pod, p plan) (
 		if soonest < 0 { // something was killed: the next plan knows its exit code
 			return 0, nil
 		}
+		w.idle(ctx, pod, state)
 		return soonest, nil
 	}
 	sandbox, err := w.ensureSandbox(ctx, pod, state, p)

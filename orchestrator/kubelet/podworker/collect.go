@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 
 	v1 "k8s.io/api/core/v1"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/petcd/petcd/orchestrator/kubelet/cri"
 )
 
-// idle is what a worker does when all is as it should be: volumes are brought up to date, and old attempts go.
+// idle is what a worker does when all is as it should be, or waits until it may be: volumes are brought up to date, and old attempts go.
 func (w *worker) idle(ctx context.Context, pod *v1.Pod, state *cri.Pod) {
 	if err := w.m.o.Volumes.Refresh(ctx, pod); err != nil {
 		klog.FromContext(ctx).V(2).Info("Cannot bring volumes up to date", "err", err)
@@ -24,17 +25,20 @@ func (w *worker) idle(ctx context.Context, pod *v1.Pod, state *cri.Pod) {
 }
 
 // collect removes dead containers but the latest of each name, and the one that ran before one that runs: `kubectl logs --previous` reads it.
+// Attempts that were made, never started and overtaken by another go, too.
 // Sandboxes go when they have no containers left, but for the newest.
 func (w *worker) collect(ctx context.Context, state *cri.Pod) error {
 	var failed []error
 	dead := map[string]int{}
-	inUse := map[string]bool{}
+	inUse, later := map[string]bool{}, map[string]bool{}
 	for i := range state.Containers {
 		c := &state.Containers[i]
 		if c.Exited() {
 			dead[c.Name]++
 		}
-		if !c.Exited() || dead[c.Name] == 1 {
+		unused := c.State == runtimeapi.ContainerState_CONTAINER_CREATED && later[c.Name]
+		later[c.Name] = true
+		if !unused && (!c.Exited() || dead[c.Name] == 1) {
 			inUse[c.SandboxID] = true
 			continue
 		}

@@ -5,7 +5,8 @@
 //
 // Invariants: the runtime is the truth. A worker keeps nothing that it could not find out again, but for back-offs and why containers wait; a
 // kubelet that was restarted therefore touches nothing that is right. A step may be cut short at any call and be taken again. A container
-// that ended is never started again: the next attempt is another container. No container of a pod starts while the pod is being ended.
+// that ended is never started again: the next attempt is another container. No container of a pod starts while the pod is
+// being ended, and what comes to run after its end is stopped.
 //
 // Refused: resizing pods in place, the restart of all containers by a rule of one.
 package podworker

@@ -19,7 +19,12 @@ const (
 )
 
 // message is what a container that ended left to be told: its termination message, or the end of its log if it failed and asked for that.
+// The API has no room for bytes that aren't text.
 func (w *worker) message(c *cri.Container) string {
+	return strings.ToValidUTF8(w.lastWords(c), "\uFFFD")
+}
+
+func (w *worker) lastWords(c *cri.Container) string {
 	if c.TerminationMessagePath != "" {
 		if text := head(w.messageFile(c.Name, c.Attempt)); text != "" {
 			return text

@@ -3,6 +3,7 @@ package podworker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,17 +93,15 @@ func (m *Manager) Run(ctx context.Context) {
 // Update implements source.Sink.
 func (m *Manager) Update(pod *v1.Pod) {
 	m.mu.Lock()
+	defer m.mu.Unlock() // all the time: a worker that is being dropped hears of it, or is gone already
 	if m.ctx == nil || m.ctx.Err() != nil {
-		m.mu.Unlock()
 		return
 	}
 	w := m.workers[pod.UID]
 	if w == nil {
 		m.begin(m.newcomer(pod))
-		m.mu.Unlock()
 		return
 	}
-	m.mu.Unlock()
 	w.change(func() {
 		if w.removed {
 			w.revived = pod
@@ -240,7 +239,10 @@ func (m *Manager) newcomer(pod *v1.Pod) *worker {
 	if m.o.Admit == nil || m.started[pod.UID] || status.Final(pod.Status.Phase) || pod.DeletionTimestamp != nil {
 		return w
 	}
-	if w.end = m.o.Admit(pod, m.active()); w.end != nil {
+	others := slices.DeleteFunc(m.active(), func(p *v1.Pod) bool {
+		return source.IsStatic(pod) && sameName(p, pod) // its last version, for whose end it waits
+	})
+	if w.end = m.o.Admit(pod, others); w.end != nil {
 		m.event(pod, nil, v1.EventTypeWarning, w.end.Reason, w.end.Message)
 	}
 	return w
@@ -257,18 +259,21 @@ func (m *Manager) begin(w *worker) {
 
 // drop forgets a worker that has done its work.
 func (m *Manager) drop(w *worker) {
+	m.mu.Lock()
 	w.mu.Lock()
-	cleared, revived := w.cleared, w.revived
+	pod, cleared, revived := w.pod, w.cleared, w.revived
 	w.mu.Unlock()
 	if !cleared { // the process ends
+		m.mu.Unlock()
 		return
 	}
-	m.mu.Lock()
 	delete(m.workers, w.uid)
 	delete(m.started, w.uid)
 	m.o.Status.Forget(w.uid)
 	for _, other := range m.workers {
-		other.wake() // one may have waited for the name
+		if sameName(other.snapshot(), pod) {
+			other.wake() // it waited for the name
+		}
 	}
 	m.mu.Unlock()
 	m.backOff.GC()
@@ -287,7 +292,7 @@ func (m *Manager) nameInUse(w *worker) bool {
 			continue
 		}
 		other.mu.Lock()
-		taken := other.pod.Namespace == pod.Namespace && other.pod.Name == pod.Name && !other.ended
+		taken := sameName(other.pod, pod) && !other.ended
 		other.mu.Unlock()
 		if taken {
 			return true
@@ -295,6 +300,8 @@ func (m *Manager) nameInUse(w *worker) bool {
 	}
 	return false
 }
+
+func sameName(a, b *v1.Pod) bool { return a.Namespace == b.Namespace && a.Name == b.Name }
 
 // Housekeep ends what is on the node and belongs to no pod that is wanted. It must be called only when all sources are complete.
 func (m *Manager) Housekeep(ctx context.Context) {

@@ -215,12 +215,12 @@ func (w *worker) step(ctx context.Context) (again time.Duration, err error) {
 	w.mu.Lock()
 	ended := w.ended
 	w.mu.Unlock()
-	if ended {
-		return w.settle(ctx, pod)
-	}
 	state, err := cri.Read(ctx, w.m.o.Runtime, w.uid)
 	if err != nil {
 		return 0, err
+	}
+	if ended && state.Idle() { // a start that was cut short may have come true later, and is stopped, too
+		return w.settle(ctx, pod)
 	}
 	w.deadline(pod)
 	ending, grace := w.ends()
@@ -293,6 +293,9 @@ func (w *worker) status(pod *v1.Pod) *v1.PodStatus {
 func (w *worker) report(ctx context.Context) {
 	w.reporting.Lock()
 	defer w.reporting.Unlock()
+	w.mu.Lock()
+	over, settled := w.ended, w.settled // before the look: a pod that is over must not be judged by what was so while it ran
+	w.mu.Unlock()
 	state, err := cri.Read(ctx, w.m.o.Runtime, w.uid)
 	if err != nil {
 		return // what was known stays; the node says that the runtime is down
@@ -306,9 +309,9 @@ func (w *worker) report(ctx context.Context) {
 	for name, why := range w.waiting {
 		waiting[name] = why
 	}
-	pod, finished := w.pod, w.settled && w.pod.DeletionTimestamp != nil
+	pod, finished := w.pod, settled && w.pod.DeletionTimestamp != nil
 	facts := status.Facts{
-		Runtime: w.m.o.RuntimeName, HostIPs: w.m.o.HostIPs(), State: state, Waiting: waiting, End: w.end, Over: w.ended,
+		Runtime: w.m.o.RuntimeName, HostIPs: w.m.o.HostIPs(), State: state, Waiting: waiting, End: w.end, Over: over,
 		Now: w.m.o.Clock.Now(),
 	}
 	w.mu.Unlock()

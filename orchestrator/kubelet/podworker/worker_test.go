@@ -124,6 +124,7 @@ func TestAContainerThatKeepsCrashingWaits(t *testing.T) {
 	require.Equal(t, v1.PodRunning, b.status.Get(pod.UID).Phase)
 	b.event("BackOff Back-off restarting failed container c in pod p_ns(uid-p)")
 	require.Equal(t, []string{"fine"}, b.runtime.Running())
+	require.True(t, eventually(func() bool { return b.runtime.Left() == 3 }), "the sandbox, the one that runs, and the last one that crashed")
 }
 
 func TestInitContainersRunInOrder(t *testing.T) {
@@ -335,7 +336,7 @@ func TestLastWords(t *testing.T) {
 	b.untilRunning("file", "log")
 	for _, m := range b.runtime.Config("file").Mounts {
 		if m.ContainerPath == "/dev/termination-log" {
-			require.NoError(t, os.WriteFile(m.HostPath, []byte("from the file"), 0o600))
+			require.NoError(t, os.WriteFile(m.HostPath, []byte("from the file\xff"), 0o600))
 		}
 	}
 	log := filepath.Join(b.parts.dir, "logs", "ns_p_uid-p", "log", "0.log")
@@ -345,7 +346,7 @@ func TestLastWords(t *testing.T) {
 	b.untilPhase(pod, v1.PodFailed)
 	b.untilTorn(pod)
 	s := b.status.Get(pod.UID)
-	require.Equal(t, "from the file", s.ContainerStatuses[0].State.Terminated.Message, "though the pod's folder is gone")
+	require.Equal(t, "from the file\uFFFD", s.ContainerStatuses[0].State.Terminated.Message, "though the pod's folder is gone")
 	require.Equal(t, "one\ntwo\n", s.ContainerStatuses[1].State.Terminated.Message)
 }
 
@@ -396,6 +397,15 @@ func TestAPodEndsAtItsDeadline(t *testing.T) {
 // A static pod with a changed manifest is another pod of the same name: the old one ends first.
 func TestAStaticPodWaitsForItsName(t *testing.T) {
 	b := newBench(t)
+	b.stop()
+	b.begin(func(o *Options) {
+		o.Admit = func(_ *v1.Pod, active []*v1.Pod) *status.End {
+			if len(active) > 0 { // the old one has the port that the new one wants, say
+				return &status.End{Reason: "NodePorts"}
+			}
+			return nil
+		}
+	})
 	static := func(uid, container string) *v1.Pod {
 		pod := podOf("etcd-here", container)
 		pod.UID, pod.Annotations = types.UID(uid), map[string]string{source.AnnotationSource: "file", source.AnnotationHash: uid}
@@ -446,6 +456,10 @@ func TestFailuresArePassing(t *testing.T) {
 	b.event("FailedCreatePodSandBox Failed to create pod sandbox: broken")
 	b.event("Failed Error: broken")
 	b.untilRunning("c")
+	require.True(t, eventually(func() bool {
+		b.m.Wake(pod.UID) // removing fails, too, and is tried at the next look
+		return b.runtime.Left() == 2
+	}), "the attempt that was never started is removed")
 	b.m.Remove(pod.UID)
 	b.untilClear()
 }

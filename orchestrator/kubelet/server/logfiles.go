@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // logFile is a rotated one: <path>.<time>, or <path>.<time>.gz.
@@ -138,6 +140,23 @@ func (f *logFile) count() (int64, error) {
 	}
 }
 
+// openLog opens a log, which is a regular file. A container that may write to the node's folder of logs could have put a symlink there, to
+// read what it may not, or a pipe, which nobody ever writes to.
+func openLog(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
 // textFile is the text of a file, and the file to be closed.
 type textFile struct {
 	io.Reader
@@ -146,7 +165,7 @@ type textFile struct {
 
 // open opens a file behind the lines that aren't wanted.
 func (f *logFile) open() (io.ReadCloser, error) {
-	file, err := os.Open(f.path)
+	file, err := openLog(f.path)
 	if err != nil {
 		return nil, err
 	}

@@ -32,11 +32,13 @@ const (
 	pollEvery = 100 * time.Millisecond
 	// askEvery is how many looks without anything new it takes to ask whether the container still runs.
 	askEvery = 5
+	// maxLine is how long a line may be; the rest of it is left out. Runtimes break lines long before.
+	maxLine = 1 << 20
 )
 
 // read reads the rotated files and the current one, and goes on with that if it is to be followed.
 func (l *logReader) read(ctx context.Context) error {
-	current, err := os.Open(l.path)
+	current, err := openLog(l.path)
 	if err != nil {
 		return fmt.Errorf("failed to open log file %q: %w", l.path, err)
 	}
@@ -115,7 +117,7 @@ func (l *logReader) successor(current *os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := os.Open(l.path)
+	next, err := openLog(l.path)
 	if err != nil {
 		return nil, nil // it is being rotated: there will be one
 	}
@@ -135,15 +137,19 @@ func (l *logReader) successor(current *os.File) (*os.File, error) {
 func (l *logReader) copy(in io.Reader) (n int, err error) {
 	lines := bufio.NewReader(in)
 	for {
-		line, err := lines.ReadBytes('\n')
+		line, err := lines.ReadSlice('\n')
 		n += len(line)
-		l.pending = append(l.pending, line...)
+		l.pending = append(l.pending, line[:min(len(line), maxLine-len(l.pending))]...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
 		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
 		if err != nil {
 			return n, fmt.Errorf("failed to read log file %q: %w", l.path, err)
 		}
+		l.pending[len(l.pending)-1] = '\n' // also of one that was cut
 		err = l.line(l.pending)
 		l.pending = l.pending[:0]
 		if err != nil {

@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 	v1 "k8s.io/api/core/v1"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -79,6 +81,53 @@ func TestLogs(t *testing.T) {
 	code, body := s.get(t, "/containerLogs/ns/p/c")
 	require.Equal(t, http.StatusInternalServerError, code)
 	require.Contains(t, body, "failed to open log file")
+}
+
+// What a container that can write to the folder of logs put there in place of its log isn't read.
+func TestOnlyLogsAreRead(t *testing.T) {
+	s := serve(t)
+	path := s.log(t, map[string]string{"": entry(1, "F", "mine")})
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte(entry(1, "F", "secret")), 0o600))
+	for what, put := range map[string]func() error{
+		"symlink": func() error { return os.Symlink(secret, path) },
+		"pipe":    func() error { return unix.Mkfifo(path, 0o600) },
+	} {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, put())
+		code, body := s.get(t, "/containerLogs/ns/p/c")
+		require.Equal(t, http.StatusInternalServerError, code, what)
+		require.NotContains(t, body, "secret\n", what)
+	}
+}
+
+// The file that is read may have been put aside by a rotation meanwhile. It is not one of the older ones.
+func TestALogThatIsBeingRotatedIsReadOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.log")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	current, err := openLog(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, current.Close()) })
+	require.NoError(t, os.Rename(path, path+".20260102-030000"))
+	require.NoError(t, os.WriteFile(path+".20260101-030000", nil, 0o600))
+	old, err := rotated(path, current)
+	require.NoError(t, err)
+	require.Len(t, old, 1)
+	require.Equal(t, path+".20260101-030000", old[0].path)
+}
+
+// A line without an end doesn't fill the memory, and doesn't swallow the next.
+func TestALongLineIsCut(t *testing.T) {
+	var out bytes.Buffer
+	l := &logReader{out: &out, options: readOptions{limit: -1}}
+	begin := entry(1, "F", "")
+	begin = begin[:len(begin)-1]
+	_, err := l.copy(strings.NewReader(begin + strings.Repeat("x", 3*maxLine) + "\n" + entry(2, "F", "next")))
+	require.NoError(t, err)
+	require.Less(t, cap(l.pending), 3*maxLine)
+	long, rest, _ := strings.Cut(out.String(), "\n")
+	require.Less(t, len(long), maxLine)
+	require.Equal(t, "next\n", rest)
 }
 
 // follow reads the log's lines as they come.

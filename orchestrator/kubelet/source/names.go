@@ -13,8 +13,11 @@ const (
 	AnnotationSeen   = "kubernetes.io/config.seen"   // when a static pod was read
 )
 
-// fromFile is the source's name of pods in the folder of manifests.
-const fromFile = "file"
+// The sources' names: of pods in the folder of manifests, and of those in the apiserver.
+const (
+	fromFile = "file"
+	fromAPI  = "api"
+)
 
 // IsStatic says whether a pod is from the folder of manifests.
 func IsStatic(pod *v1.Pod) bool {

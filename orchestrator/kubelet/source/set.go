@@ -24,21 +24,21 @@ type Sink interface {
 type Set struct {
 	node     string
 	sink     Sink
+	client   kubernetes.Interface      // nil: no apiserver
 	informer cache.SharedIndexInformer // nil: no apiserver
 	mirrors  *Mirrors                  // nil: no apiserver
 
 	mu         sync.Mutex
 	static     map[types.UID]*v1.Pod
 	staticRead bool
+	handled    cache.InformerSynced // whether the sink has all pods of the first list; nil: not begun
 }
 
 // NewSet returns the pods of a node. Without a client there are static ones only.
 func NewSet(node string, client kubernetes.Interface, owner func() *v1.Node, sink Sink) *Set {
-	s := &Set{node: node, sink: sink, static: map[types.UID]*v1.Pod{}}
+	s := &Set{node: node, client: client, sink: sink, static: map[types.UID]*v1.Pod{}}
 	if client != nil {
-		s.informer = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", node).String()
-		})).Core().V1().Pods().Informer()
+		s.informer = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTweakListOptions(s.ours)).Core().V1().Pods().Informer()
 		s.mirrors = newMirrors(client, owner, s)
 	}
 	return s
@@ -56,7 +56,7 @@ func (s *Set) Run(ctx context.Context, folder *Folder) error {
 	if s.informer == nil {
 		return nil
 	}
-	if _, err := s.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	handler, err := s.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { s.changed(o.(*v1.Pod)) },
 		UpdateFunc: func(_, o any) { s.changed(o.(*v1.Pod)) },
 		DeleteFunc: func(o any) {
@@ -65,47 +65,40 @@ func (s *Set) Run(ctx context.Context, folder *Folder) error {
 			}
 			s.gone(o.(*v1.Pod))
 		},
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	group.Go(func() { s.informer.RunWithContext(ctx) })
+	s.mu.Lock()
+	s.handled = handler.HasSynced
+	s.mu.Unlock()
+	group.Go(func() {
+		if Await(ctx, "pods", s.list) {
+			s.informer.RunWithContext(ctx)
+		}
+	})
 	group.Go(func() { s.mirrors.run(ctx) })
 	return nil
 }
 
-// Complete says whether both sources have been read: before, a pod that isn't known may well be wanted.
+// ours narrows a list to the node's pods.
+func (s *Set) ours(o *metav1.ListOptions) {
+	o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", s.node).String()
+}
+
+// list asks for a pod, to see whether the apiserver answers.
+func (s *Set) list(ctx context.Context) error {
+	o := metav1.ListOptions{Limit: 1}
+	s.ours(&o)
+	_, err := s.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, o)
+	return err
+}
+
+// Complete says whether the sink has got what both sources held at first: before, a pod that it doesn't know may well be wanted.
 func (s *Set) Complete() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.staticRead && (s.informer == nil || s.informer.HasSynced())
-}
-
-// Wanted is whether a pod is to be here: static, or in the apiserver.
-func (s *Set) Wanted(uid types.UID) bool {
-	s.mu.Lock()
-	_, is := s.static[uid]
-	s.mu.Unlock()
-	if is || s.informer == nil {
-		return is
-	}
-	for _, o := range s.informer.GetStore().List() {
-		if pod := o.(*v1.Pod); pod.UID == uid && !IsMirror(pod) {
-			return true
-		}
-	}
-	return false
-}
-
-// Object is what the apiserver has under a name, as last seen; nil if nothing.
-func (s *Set) Object(name types.NamespacedName) *v1.Pod {
-	if s.informer == nil {
-		return nil
-	}
-	o, there, err := s.informer.GetStore().GetByKey(name.String())
-	if err != nil || !there {
-		return nil
-	}
-	return o.(*v1.Pod)
+	return s.staticRead && (s.informer == nil || s.handled != nil && s.handled())
 }
 
 func (s *Set) changed(object *v1.Pod) {
@@ -113,6 +106,10 @@ func (s *Set) changed(object *v1.Pod) {
 		s.mirrors.wake()
 		s.sink.MirrorChanged(UID(object))
 		return
+	}
+	if IsStatic(object) { // so its author says, who may have no more rights than to make pods
+		object = object.DeepCopy()
+		object.Annotations[AnnotationSource] = fromAPI
 	}
 	s.sink.Update(object)
 }
@@ -138,7 +135,7 @@ func (s *Set) setStatic(pods []*v1.Pod) {
 			now[uid] = same
 		}
 	}
-	s.static, s.staticRead = now, true
+	s.static = now
 	s.mu.Unlock()
 	for uid := range before { // first: what comes may have the name of what goes
 		if now[uid] == nil {
@@ -150,6 +147,9 @@ func (s *Set) setStatic(pods []*v1.Pod) {
 			s.sink.Update(pod)
 		}
 	}
+	s.mu.Lock()
+	s.staticRead = true
+	s.mu.Unlock()
 	if s.mirrors != nil {
 		s.mirrors.wake()
 	}

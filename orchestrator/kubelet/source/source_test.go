@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -162,7 +163,7 @@ func TestMirrorsShowStaticPods(t *testing.T) {
 	dir, client := t.TempDir(), fake.NewClientset()
 	pods := client.CoreV1().Pods("kube-system")
 	write(t, dir, "a.yaml", manifest("a", "one"))
-	set, into := run(t, client, dir)
+	_, into := run(t, client, dir)
 	var mirror *v1.Pod
 	shown := func(image string) func() bool {
 		return func() bool {
@@ -179,7 +180,6 @@ func TestMirrorsShowStaticPods(t *testing.T) {
 	require.NotNil(t, static)
 	require.True(t, IsMirror(mirror))
 	require.Equal(t, types.UID("node-uid"), mirror.OwnerReferences[0].UID)
-	require.True(t, set.Wanted(static.UID))
 
 	require.NoError(t, pods.Delete(t.Context(), "a-here", metav1.DeleteOptions{}))
 	require.Eventually(t, shown("one"), patience, often, "a mirror that is deleted is made anew")
@@ -201,18 +201,87 @@ func TestPodsOfTheApiserver(t *testing.T) {
 	_, err := pods.Create(t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(t, err)
 	into.until(t, "p i")
-	require.True(t, set.Wanted("1"))
 	pod.Spec.Containers[0].Image = "other"
 	_, err = pods.Update(t.Context(), pod, metav1.UpdateOptions{})
 	require.NoError(t, err)
 	into.until(t, "p other")
 	require.NoError(t, pods.Delete(t.Context(), "p", metav1.DeleteOptions{}))
 	into.until(t)
-	require.False(t, set.Wanted("1"))
 	require.True(t, slices.ContainsFunc(client.Actions(), func(a clienttesting.Action) bool {
 		w, is := a.(interface {
 			GetWatchRestrictions() clienttesting.WatchRestrictions
 		})
 		return is && strings.Contains(w.GetWatchRestrictions().Fields.String(), "spec.nodeName=here")
 	}), "others' pods aren't asked for")
+}
+
+// slowSink keeps whoever tells it of a pod waiting.
+type slowSink struct {
+	sink
+	open chan struct{}
+}
+
+func (s *slowSink) Update(pod *v1.Pod) {
+	<-s.open
+	s.sink.Update(pod)
+}
+
+// What isn't wanted on a node is ended once the sources are complete: by then the sink must have heard of all that is.
+func TestSourcesAreCompleteWhenTheSinkHasAll(t *testing.T) {
+	for name, prepare := range map[string]func(dir string) *fake.Clientset{
+		"static": func(dir string) *fake.Clientset {
+			write(t, dir, "a.yaml", manifest("a", "one"))
+			return fake.NewClientset()
+		},
+		"apiserver's": func(string) *fake.Clientset {
+			return fake.NewClientset(&v1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "ns", UID: "1"}, Spec: v1.PodSpec{NodeName: "here"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			client := prepare(dir)
+			into := &slowSink{sink{pods: map[types.UID]*v1.Pod{}}, make(chan struct{})}
+			set := NewSet("here", client, func() *v1.Node { return nil }, into)
+			folder, err := NewFolder(dir, "here", time.Hour)
+			require.NoError(t, err)
+			done := make(chan error, 1)
+			ctx := t.Context()
+			go func() { done <- set.Run(ctx, folder) }()
+			t.Cleanup(func() { require.NoError(t, <-done) })
+			require.Eventually(t, func() bool {
+				set.mu.Lock()
+				defer set.mu.Unlock()
+				return set.informer.HasSynced() && (set.staticRead || len(set.static) > 0)
+			}, patience, often)
+			require.Never(t, set.Complete, 50*time.Millisecond, often)
+			close(into.open)
+			require.Eventually(t, set.Complete, patience, often)
+			require.Len(t, into.pods, 1)
+		})
+	}
+}
+
+func TestNobodyMakesAPodStaticByAnAnnotation(t *testing.T) {
+	pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", UID: "1", Annotations: map[string]string{AnnotationSource: fromFile, "mine": "yes"}}}
+	into := &sink{pods: map[types.UID]*v1.Pod{}}
+	set := NewSet("here", nil, nil, into)
+	set.changed(pod)
+	require.False(t, IsStatic(into.pods["1"]))
+	require.Equal(t, "yes", into.pods["1"].Annotations["mine"])
+	require.Equal(t, fromFile, pod.Annotations[AnnotationSource], "the informer's object is not to be changed")
+}
+
+func TestAnApiserverThatComesLateIsSoonAsked(t *testing.T) {
+	tries := 0
+	began := time.Now()
+	require.True(t, Await(t.Context(), "it", func(context.Context) error {
+		if tries++; tries < 3 {
+			return apierrors.NewForbidden(v1.Resource("nodes"), "", nil)
+		}
+		return nil
+	}))
+	require.Less(t, time.Since(began), 10*awaitRetry)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.False(t, Await(ended, "it", func(ctx context.Context) error { return ctx.Err() }))
 }

@@ -185,6 +185,9 @@ func patch(object *v1.Pod, status *v1.PodStatus) ([]byte, error) {
 func merge(theirs, ours *v1.PodStatus) v1.PodStatus {
 	merged := *ours.DeepCopy()
 	merged.NominatedNodeName, merged.Resize, merged.ResourceClaimStatuses = theirs.NominatedNodeName, theirs.Resize, theirs.ResourceClaimStatuses
+	if t := theirs.StartTime; t != nil && t.Before(merged.StartTime) { // of a static pod, which a kubelet that was restarted doesn't know
+		merged.StartTime = t
+	}
 	merged.Conditions = nil
 	for _, c := range theirs.Conditions {
 		if !kubelets(c.Type) {

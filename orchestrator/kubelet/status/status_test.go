@@ -213,9 +213,12 @@ func TestAMirrorShowsTheStaticPodsStatus(t *testing.T) {
 	static := podOf(v1.RestartPolicyAlways, "a")
 	mirror := static.DeepCopy()
 	mirror.UID, mirror.Annotations = types.UID("mirror"), map[string]string{source.AnnotationMirror: "1"}
+	began := metav1.Unix(1, 0)
+	mirror.Status.StartTime = &began
 	m, client := begin(t, mirror)
 	m.Set(static, Compute(static, facts(running("a"))))
 	require.Eventually(t, func() bool { return object(t, client).Status.Phase == v1.PodRunning }, patience, often)
+	require.True(t, began.Equal(object(t, client).Status.StartTime), "a kubelet that was restarted doesn't make it begin anew")
 }
 
 func TestAnObjectGoesWhenAllIsGone(t *testing.T) {

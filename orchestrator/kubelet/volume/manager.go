@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/keymutex"
 )
 
 // Options say where volumes are made and from what.
@@ -31,7 +30,7 @@ type Options struct {
 type Manager struct {
 	o      Options
 	tokens *tokens
-	pods   keymutex.KeyMutex // one call at a time for a pod
+	pods   podLocks // one call at a time for a pod
 
 	mu     sync.Mutex
 	claims map[claimKey]source // what Setup found behind claims
@@ -48,7 +47,7 @@ func New(o Options) *Manager {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	return &Manager{o: o, tokens: newTokens(o.Client, o.Clock), pods: keymutex.NewHashed(0), claims: map[claimKey]source{}}
+	return &Manager{o: o, tokens: newTokens(o.Client, o.Clock), claims: map[claimKey]source{}}
 }
 
 // PodDir is the folder of a pod.
@@ -71,8 +70,7 @@ func (m *Manager) each(ctx context.Context, pod *v1.Pod, wanted func(*v1.Volume)
 	if err := checkUID(pod.UID); err != nil {
 		return err
 	}
-	m.pods.LockKey(string(pod.UID))
-	defer func() { _ = m.pods.UnlockKey(string(pod.UID)) }()
+	defer m.pods.lock(pod.UID)()
 	if err := os.MkdirAll(m.PodDir(pod.UID), 0o750); err != nil {
 		return fmt.Errorf("volume: folder of pod: %w", err)
 	}

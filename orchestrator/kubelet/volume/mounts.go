@@ -18,8 +18,7 @@ func (m *Manager) Mounts(pod *v1.Pod, container *v1.Container, env []*runtimeapi
 	if len(container.VolumeDevices) > 0 {
 		return nil, fmt.Errorf("container %q wants block devices, which are not supported on this node", container.Name)
 	}
-	m.pods.LockKey(string(pod.UID))
-	defer func() { _ = m.pods.UnlockKey(string(pod.UID)) }()
+	defer m.pods.lock(pod.UID)()
 	mounts := make([]*runtimeapi.Mount, 0, len(container.VolumeMounts))
 	for i := range container.VolumeMounts {
 		mount, err := m.mount(pod, container, i, env)

@@ -106,7 +106,7 @@ func openOrMake(top, parent int, path string) (int, error) {
 	return -1, fmt.Errorf("subpath %q changes all the time, or is a symlink to nothing", path)
 }
 
-// makeIn makes a folder in one that is open, with the mode and the owners that the volume has.
+// makeIn makes a folder in one that is open, with the mode that the volume has.
 func makeIn(top, parent int, name string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(top, &st); err != nil {

@@ -17,8 +17,8 @@ func (m *Manager) Teardown(uid types.UID) error {
 	if err := checkUID(uid); err != nil {
 		return err
 	}
-	m.pods.LockKey(string(uid))
-	defer func() { _ = m.pods.UnlockKey(string(uid)) }()
+	defer m.pods.forget(uid)
+	defer m.pods.lock(uid)()
 	m.tokens.forget(uid)
 	m.mu.Lock()
 	for key := range m.claims {
