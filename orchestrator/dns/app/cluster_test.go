@@ -87,8 +87,11 @@ func TestOnARealAPIServer(t *testing.T) {
 		require.Eventually(t, func() bool { return ask(o, name) == want }, time.Minute, 20*time.Millisecond, "%s", ask(o, name))
 	}
 	eventually("kube-dns.kube-system.svc.cluster.local.", "10.96.0.10")
-	own, err := admin.CoreV1().Services("default").Get(ctx, "kubernetes", metav1.GetOptions{})
-	require.NoError(t, err)
+	var own *v1.Service
+	require.Eventually(t, func() bool { // the apiserver makes it once there is its namespace
+		own, err = admin.CoreV1().Services("default").Get(ctx, "kubernetes", metav1.GetOptions{})
+		return err == nil
+	}, time.Minute, 20*time.Millisecond, "%v", err)
 	eventually("kubernetes.default.svc.cluster.local.", own.Spec.ClusterIP)
 
 	made, err := admin.CoreV1().Services("default").Create(ctx, &v1.Service{

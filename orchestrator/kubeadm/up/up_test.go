@@ -24,6 +24,9 @@ import (
 func TestUp(t *testing.T) {
 	for _, runtime := range []string{"embedded", "containerd"} {
 		t.Run(runtime, func(t *testing.T) {
+			if testing.Short() && runtime == "containerd" {
+				t.Skip("takes minutes; TestInit has a cluster on containerd")
+			}
 			w := startUp(t, runtime)
 			w.session()
 			w.chaos()
