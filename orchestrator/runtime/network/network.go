@@ -222,7 +222,7 @@ func plug(pod string, netns *os.File, addresses []netip.Addr) error {
 	return nil
 }
 
-// hardwareAddress follows from the pod's address, if it has one of IPv4: neighbours that still know the one who had that address before
+// hardwareAddress follows from the pod's address, if it has one of IPv4: neighbors that still know the one who had that address before
 // would send to a device that is gone, for some 15 seconds.
 func hardwareAddress(addresses []netip.Addr) net.HardwareAddr {
 	for _, a := range addresses {
@@ -230,7 +230,7 @@ func hardwareAddress(addresses []netip.Addr) net.HardwareAddr {
 			return append(net.HardwareAddr{0x0a, 0x58}, a.AsSlice()...)
 		}
 	}
-	return nil // IPv6 announces new neighbours itself
+	return nil // IPv6 announces new neighbors itself
 }
 
 // furnish gives the pod's device its addresses and routes.

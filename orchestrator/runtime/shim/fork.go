@@ -168,14 +168,14 @@ func clone(flags uintptr, pidfd *int32, steps []step, failure *[2]int32, report 
 			continue
 		}
 		failure[0], failure[1] = int32(i), int32(errno)
-		syscall.RawSyscall(unix.SYS_WRITE, report, uintptr(unsafe.Pointer(failure)), unsafe.Sizeof(*failure))
+		_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, report, uintptr(unsafe.Pointer(failure)), unsafe.Sizeof(*failure))
 		rest = false
 		break
 	}
 	for rest {
-		syscall.RawSyscall6(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
 	}
 	for {
-		syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)
+		_, _, _ = syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)
 	}
 }
