@@ -133,7 +133,7 @@ func (s *store) rotate(head *record) error {
 		return s.fail.set(err)
 	}
 	s.w.next++
-	return s.succeed(seg)
+	return s.fail.set(s.succeed(seg))
 }
 
 // succeed makes a segment that is durable the newest one, after one that is full.

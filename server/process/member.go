@@ -125,7 +125,7 @@ func (m *Member) end(sig syscall.Signal, timeout time.Duration) error {
 		return nil // it ended in the meantime
 	}
 	<-m.run.exited
-	return fmt.Errorf("process: %s did not end within %v of SIGTERM and was killed", m.Name, timeout)
+	return fmt.Errorf("process: %s did not end within %v of the signal %q and was killed", m.Name, timeout, sig)
 }
 
 // quit makes a Go program write its goroutines to its log and end (SIGQUIT).
