@@ -29,6 +29,9 @@ type container struct {
 	config *runtimeapi.ContainerConfig
 }
 
+// podCgroup is what the name of a pod's cgroup begins with, as a kubelet calls it.
+const podCgroup = "pod"
+
 // podConfig is a pod as a kubelet asks for one: an address of its own, and a cgroup below which its containers' are.
 func (s *suite) podConfig(with ...func(*runtimeapi.PodSandboxConfig)) *runtimeapi.PodSandboxConfig {
 	uid := string(uuid.NewUUID())
@@ -38,7 +41,7 @@ func (s *suite) podConfig(with ...func(*runtimeapi.PodSandboxConfig)) *runtimeap
 		LogDirectory: filepath.Join(s.dir, "logs", uid),
 		DnsConfig:    &runtimeapi.DNSConfig{Servers: []string{"10.96.0.10"}},
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
-			CgroupParent: filepath.Join(s.cgroups, "pod"+uid),
+			CgroupParent: filepath.Join(s.cgroups, podCgroup+uid),
 			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{
 				NamespaceOptions: &runtimeapi.NamespaceOption{Pid: runtimeapi.NamespaceMode_CONTAINER},
 			},
