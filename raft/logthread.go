@@ -3,6 +3,7 @@ package raft
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -21,7 +22,8 @@ type appendQueue struct {
 
 	// Owned by who uses the library's node.
 	term, vote uint64 // as of the newest message
-	idle       bool   // a message is queued that nobody waits for
+	attested   uint64 // term of the newest response that tells the library what is stable
+	idle       bool   // the newest message brought at most a commit index, which may not be written yet
 }
 
 func (q *appendQueue) init() {
@@ -29,27 +31,46 @@ func (q *appendQueue) init() {
 	q.wake = q.news
 }
 
-// put hands a message to the log goroutine. A new commit index alone goes with the next one, or with the next tick: it need
-// not be durable, as a log with an older one is good too.
+// put hands a message to the log goroutine. A new commit index alone is written with what comes next, or at the next tick: it
+// need not be durable, as a log with an older one is good too.
 func (q *appendQueue) put(m *raftpb.Message) {
+	q.dropRepetition(m)
 	if len(m.GetEntries()) > 0 {
 		q.rounds.Add(1)
 	}
-	if awaited(m) {
-		q.sent.Add(1)
-	} else if m.Term == nil || (m.GetTerm() == q.term && m.GetVote() == q.vote) {
-		q.idle = true
-		q.putQuietly(m)
-		return
-	}
+	q.idle = len(m.GetEntries()) == 0 && m.GetSnapshot() == nil && (m.Term == nil || (m.GetTerm() == q.term && m.GetVote() == q.vote))
 	if m.Term != nil {
 		q.term, q.vote = m.GetTerm(), m.GetVote()
 	}
-	q.idle = false
+	switch {
+	case awaited(m):
+		q.sent.Add(1)
+	case q.idle:
+		q.putQuietly(m)
+		return
+	}
 	q.mailbox.put(m)
 }
 
-// tick lets the log goroutine write what nobody waits for.
+// dropRepetition takes from a message the response that an earlier one brings too. As long as entries are being written, every message
+// says of them again that they are stable, a mere commit index as well. That counts once a term: what was said in an older term is
+// ignored. Each repetition would cost a pass, and a line in the library's log.
+func (q *appendQueue) dropRepetition(m *raftpb.Message) {
+	bringsMore := len(m.GetEntries()) > 0 || m.GetSnapshot() != nil
+	kept := m.Responses[:0]
+	for _, r := range m.GetResponses() {
+		if r.GetType() == raftpb.MsgStorageAppendResp {
+			if !bringsMore && r.GetTerm() == q.attested {
+				continue
+			}
+			q.attested = r.GetTerm()
+		}
+		kept = append(kept, r)
+	}
+	m.Responses = kept
+}
+
+// tick lets the log goroutine write a commit index that nothing followed.
 func (q *appendQueue) tick() {
 	if q.idle {
 		q.idle = false
@@ -120,6 +141,11 @@ func (n *Node) runLog(ctx context.Context) error {
 		if err := w.write(used); err != nil {
 			return err
 		}
+		if !slices.ContainsFunc(used, awaited) { // a tick woke us
+			if err := w.writeHeld(); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -128,8 +154,9 @@ type logWriter struct {
 	n   *Node
 	ctx context.Context
 
-	unsynced   bool   // entries, a term or a vote were written without a sync
-	term, vote uint64 // as of the newest write
+	unsynced   bool              // entries, a term or a vote were written without a sync
+	term, vote uint64            // as of the newest write
+	held       *raftpb.HardState // what is to be written with what comes next, or nil
 }
 
 // write writes ms in as few writes as possible and delivers the responses after each, in order. A snapshot is a write of
@@ -161,26 +188,38 @@ func (w *logWriter) write(ms []*raftpb.Message) error {
 	return nil
 }
 
-// append writes to the log. It syncs when a response attests to something that is not durable yet; a commit index alone
-// need not be.
+// append writes to the log. It syncs when a response attests to something that is not durable yet. A commit index alone need not be
+// durable, and is held: a write of its own would cost the disk as much as one of entries.
 func (w *logWriter) append(lw *logWrite) error {
-	if len(lw.entries) > 0 {
-		w.unsynced = true
+	changed := len(lw.entries) > 0
+	if lw.hs != nil {
+		changed = changed || lw.hs.GetTerm() != w.term || lw.hs.GetVote() != w.vote
+		w.term, w.vote, w.held = lw.hs.GetTerm(), lw.hs.GetVote(), lw.hs
 	}
-	if lw.hs != nil && (lw.hs.GetTerm() != w.term || lw.hs.GetVote() != w.vote) {
-		w.unsynced = true
-		w.term, w.vote = lw.hs.GetTerm(), lw.hs.GetVote()
-	}
+	w.unsynced = w.unsynced || changed
 	sync := lw.sync && w.unsynced
-	if lw.hs == nil && len(lw.entries) == 0 && !sync {
+	if !changed && !sync {
 		return nil
 	}
-	if err := w.n.cfg.Log.Append(lw.hs, lw.entries, sync); err != nil {
+	if err := w.n.cfg.Log.Append(w.held, lw.entries, sync); err != nil {
 		return err
 	}
+	w.held = nil
 	if sync {
 		w.unsynced = false
 	}
+	return nil
+}
+
+// writeHeld writes a commit index that nothing followed.
+func (w *logWriter) writeHeld() error {
+	if w.held == nil {
+		return nil
+	}
+	if err := w.n.cfg.Log.Append(w.held, nil, false); err != nil {
+		return fmt.Errorf("raft: write log: %w", err)
+	}
+	w.held = nil
 	return nil
 }
 
@@ -202,7 +241,7 @@ func (w *logWriter) install(m *raftpb.Message) error {
 	if err := w.n.cfg.Log.Reset(snap.GetMetadata(), hs); err != nil {
 		return err
 	}
-	w.unsynced = false
+	w.unsynced, w.held = false, nil
 	return nil
 }
 
