@@ -41,24 +41,28 @@ A target is one of
   3.7.3, 3.4.23                a real etcd from $PETCD_PEERS/<version> or bin/peers/<version> (make peers)
   name=/path/to/etcd           any server that takes etcd's flags
   http://a:2379,http://b:2379  a running cluster (no CPU, memory or disk figures)
-The first of two targets is compared with the last. Each turn gets a fresh cluster.
+The first target is compared with the second; further ones stand beside. Each turn gets a fresh cluster.
 
 A closed loop (the default) keeps every client busy and finds the highest throughput. With --rate the
 loop is open: operations are due at a fixed rate, and latency counts from when each was due.
 
 CPU per unit is user and system time of the server processes, summed over the members, from /proc.
 The machine drifts: trust ratios, which are taken within each pair of turns.`,
-		Example: `  bench put --target petcd --target 3.7.3 --members 3 --pairs 5 --conns 100 --clients 1000 --duration 20s
-  bench range --serializable --target petcd --target 3.7.3 --conns 10 --clients 100
+		Example: `  bench compare --quick
+  bench compare --pairs 5 --json bin/bench.json --html bin/bench.html
+  bench compare --only "large store" --target petcd --target 3.7.3 --target 3.4.23
+  bench report bin/bench.json --html bin/bench.html
+  bench put --target petcd --target 3.7.3 --members 3 --pairs 5 --conns 100 --clients 1000 --duration 20s
   bench put --rate 3000 --clients 500 --duration 60s
-  bench v2-set --target petcd --target 3.4.23 --members 3
-  bench compare --json bin/bench.json
-  bench bigstore --keys 1000000 --value-size 1024`,
+  bench kube --nodes 5000 --duration 15m
+  bench fill --live 10GiB --history 10GiB --keep
+  bench v2-set --target petcd --target 3.4.23 --members 3`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(putCommand(), rangeCommand(), txnCommand(), watchCommand(), leaseCommand(),
-		v2SetCommand(), v2GetCommand(), v2WatchCommand(), compareCommand(), v2CompareCommand(), loadCommand(), bigstoreCommand())
+	cmd.AddCommand(compareCommand(), v2CompareCommand(), reportCommand(),
+		putCommand(), rangeCommand(), txnCommand(), watchCommand(), leaseCommand(), kubeCommand(), bigstoreCommand(), fillCommand(),
+		v2SetCommand(), v2GetCommand(), v2WatchCommand())
 	return cmd
 }

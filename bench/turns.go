@@ -2,143 +2,98 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"time"
 
-	"github.com/petcd/petcd/bench/driver"
-	"github.com/petcd/petcd/bench/measure"
 	"github.com/petcd/petcd/bench/report"
 	"github.com/petcd/petcd/bench/target"
-	"github.com/petcd/petcd/bench/workload"
+	"github.com/petcd/petcd/bench/turn"
 )
 
-const (
-	// startTimeout bounds the start of a fresh cluster.
-	startTimeout = time.Minute
-	// measuredFrom numbers the first measured operation, far from those of the warm-up.
-	measuredFrom = 1 << 40
-)
+// startTimeout bounds the start of a fresh cluster.
+const startTimeout = time.Minute
 
-// benchmark is a case to run: what, how much, on how many members.
-type benchmark struct {
-	name     string
-	unit     string // what CPU is counted per
-	members  int
-	load     load
-	workload func(workload.Data) workload.Workload
-	flags    []string // for every server
-}
-
-// runCase gives every target its turn, pairs times over, each on a fresh cluster.
-func (s *settings) runCase(ctx context.Context, specs []target.Spec, b benchmark, log io.Writer) (report.Case, error) {
-	b.load.data.Keys.Seed, b.load.data.Values.Seed = s.seed, s.seed
-	if err := b.load.validate(); err != nil {
-		return report.Case{}, err
+// run gives every target its turn at every row and reports them together.
+func (s *settings) run(ctx context.Context, rows []row, out, log io.Writer) error {
+	if err := s.begin(rows); err != nil {
+		return err
 	}
-	c := report.Case{Name: b.name, Members: b.members, Unit: b.unit, Parameters: b.load.parameters()}
-	for pair := range s.pairs {
-		for _, spec := range specs {
-			run, err := s.turn(ctx, spec, b)
-			if err != nil {
-				return c, fmt.Errorf("%s, %s: %w", b.name, spec.Name, err)
-			}
-			run.Pair = pair
-			c.Runs = append(c.Runs, run)
-			fmt.Fprintf(log, "%s  %d members  turn %d/%d  %-8s %8.0f/s  p50 %-9v p99 %-9v cpu %v  (loader %v)\n", b.name, b.members,
-				pair+1, s.pairs, spec.Name, run.PerSecond, run.Latency.P50, run.Latency.P99, run.CPUPerUnit, run.CPULoader)
-			for text, n := range run.Errors {
-				fmt.Fprintf(log, "  %d errors: %s\n", n, text)
-			}
+	specs, rep, cleanup, err := s.prepare(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	for _, r := range rows {
+		got, err := s.runRow(ctx, specs, r, log)
+		if err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", r.title(), err), rep.WriteTable(out))
+		}
+		rep.Rows = append(rep.Rows, got)
+		// What is measured so far outlives the end of patience in a later row.
+		if err := s.write(rep); err != nil {
+			return err
 		}
 	}
-	return c, nil
+	return rep.WriteTable(out)
 }
 
-// turn measures one target once.
-func (s *settings) turn(ctx context.Context, spec target.Spec, b benchmark) (run report.Run, err error) {
+// runRow gives every target its turn, pairs times over, each on a fresh cluster.
+func (s *settings) runRow(ctx context.Context, specs []target.Spec, r row, log io.Writer) (report.Row, error) {
+	got := report.Row{Name: r.name, Members: r.members, Goals: r.goals}
+	if c, ok := r.turn.(turn.Calibrated); ok {
+		base := specs[min(1, len(specs)-1)]
+		if err := s.onFresh(ctx, base, r, log, c.Calibrate); err != nil {
+			failed := report.Run{Target: base.Name}
+			failed.Fail(fmt.Errorf("calibrate: %w", err))
+			got.Runs = append(got.Runs, failed)
+			fmt.Fprintf(log, "%s, %s: %s\n", r.title(), base.Name, failed.Summary())
+			return got, ctx.Err()
+		}
+	}
+	about := r.turn.About()
+	got.Unit, got.Parameters = about.Unit, about.Parameters
+	pairs := r.turns(s.pairs)
+	for pair := range pairs {
+		for _, spec := range specs {
+			run := report.Run{Target: spec.Name, Pair: pair}
+			err := s.onFresh(ctx, spec, r, log, func(ctx context.Context, t *target.Target) (err error) {
+				if run.Version, err = t.Version(ctx); err != nil {
+					return err
+				}
+				return r.turn.Run(ctx, t, &run)
+			})
+			if ctx.Err() != nil {
+				return got, ctx.Err()
+			}
+			if err != nil {
+				// One target's fault is a finding about it, and no reason to learn nothing of the others.
+				run.Fail(err)
+			}
+			got.Runs = append(got.Runs, run)
+			fmt.Fprintf(log, "%s, turn %d/%d, %s: %s\n", r.title(), pair+1, pairs, spec.Name, run.Summary())
+		}
+	}
+	return got, nil
+}
+
+// doing is what happens on a cluster.
+type doing = func(context.Context, *target.Target) error
+
+// onFresh starts a cluster for one turn and ends it.
+func (s *settings) onFresh(ctx context.Context, spec target.Spec, r row, log io.Writer, do doing) (err error) {
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	t, err := target.Start(starting, spec, target.Options{Members: b.members, Dir: s.dir, Flags: slices.Concat(b.flags, s.flags), Keep: s.keep})
+	t, err := target.Start(starting, spec, target.Options{
+		Members: r.members, Dir: s.dir, Flags: append(r.turn.About().Flags, s.flags...), Keep: s.keep,
+	})
 	if err != nil {
-		return run, err
+		return err
 	}
-	defer func() {
-		if closed := t.Close(); err == nil {
-			err = closed
-		}
-	}()
-	if run.Version, err = t.Version(starting); err != nil {
-		return run, err
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if s.keep && t.Local() {
+		fmt.Fprintf(log, "%s keeps its data in %s\n", spec.Name, t.Dir())
 	}
-	run.Target = spec.Name
-
-	conns, err := t.Dial(starting, b.load.conns, b.load.leaderOnly)
-	if err != nil {
-		return run, err
-	}
-	defer conns.Close()
-	// Streams that the clients open end here, before the connections do.
-	ctx, cancel = context.WithCancel(ctx)
-	defer cancel()
-	w := b.workload(b.load.data)
-	if err := w.Prepare(ctx, conns.Interfaces()); err != nil {
-		return run, err
-	}
-	clients, err := w.Clients(ctx, conns.Interfaces(), b.load.clients)
-	if err != nil {
-		return run, err
-	}
-	if b.load.warmup > 0 {
-		driver.Run(ctx, clients, driver.Load{Duration: b.load.warmup, Rate: b.load.rate})
-	}
-	return s.measured(ctx, t, w, clients, b.load, run)
-}
-
-// measured applies the load between two readings of the counters.
-func (s *settings) measured(ctx context.Context, t *target.Target, w workload.Workload, clients []driver.Client, l load, run report.Run) (report.Run, error) {
-	server, err := t.Usage()
-	if err != nil {
-		return run, err
-	}
-	loader, err := measure.ReadProcess(os.Getpid())
-	if err != nil {
-		return run, err
-	}
-	res := driver.Run(ctx, clients, driver.Load{First: measuredFrom, Ops: l.ops, Duration: l.duration, Rate: l.rate})
-	if err := ctx.Err(); err != nil {
-		return run, err
-	}
-	serverAfter, err := t.Usage()
-	if err != nil {
-		return run, err
-	}
-	loaderAfter, err := measure.ReadProcess(os.Getpid())
-	if err != nil {
-		return run, err
-	}
-
-	units := res.Done
-	if d, ok := w.(workload.Detailed); ok {
-		run.Details = d.Details()
-		units *= uint64(d.Units())
-	}
-	if units > 0 {
-		run.CPUPerUnit = (serverAfter.CPU - server.CPU) / time.Duration(units)
-		run.CPULoader = (loaderAfter.CPU - loader.CPU) / time.Duration(units)
-	}
-	run.Elapsed = res.Elapsed
-	run.Operations = res.Done
-	run.PerSecond = float64(res.Done) / res.Elapsed.Seconds()
-	run.Latency = res.Latencies
-	run.Errors = res.Errors
-	run.RSSBytes, run.RSSPeak = serverAfter.RSS, serverAfter.RSSPeak
-	if run.DiskBytes, err = t.DiskBytes(); err != nil {
-		return run, err
-	}
-	parts, err := t.DiskFiles(0)
-	run.DiskPerPart = report.Parts(parts)
-	return run, err
+	return do(ctx, t)
 }

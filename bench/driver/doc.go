@@ -14,7 +14,8 @@
 //	I1  Every operation number below the limit is given to exactly one client, once.
 //	I2  In an open loop a latency counts from the intended start, so a stall of the server shows in
 //	    every operation due meanwhile (no coordinated omission).
-//	I3  An operation that failed is counted as an error and has no latency.
+//	I3  What is recorded for a second began, or was due, in it; a second without operations is there, and empty.
+//	I4  An operation that failed is counted as an error and has no latency.
 //
 // Concurrency: Run starts one goroutine per client and returns after all have ended.
 package driver

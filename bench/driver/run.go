@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,18 +15,20 @@ type Client interface {
 	Do(ctx context.Context, n uint64) error
 }
 
-// Load says how much and how fast. At least one of Ops and Duration must be set; the first reached
-// ends the run.
+// Load says how much and how fast. At least one of Ops, Duration and Stop must be set; the first
+// reached ends the run.
 type Load struct {
-	First    uint64        // number of the first operation
-	Ops      uint64        // operations in all; 0 = no limit
-	Duration time.Duration // time in which operations may start; 0 = no limit
-	Rate     float64       // operations per second of an open loop; 0 = closed loop
+	First    uint64          // number of the first operation
+	Ops      uint64          // operations in all; 0 = no limit
+	Duration time.Duration   // time in which operations may start; 0 = no limit
+	Stop     <-chan struct{} // once it is closed, no operation starts; nil = never
+	Rate     float64         // operations per second of an open loop; 0 = closed loop
 }
 
 // Result of one run.
 type Result struct {
 	Latencies measure.Percentiles
+	Seconds   []measure.Second // the same by the second from which a latency counts
 	Done      uint64           // operations that succeeded
 	Errors    map[string]int64 // count by message
 	Elapsed   time.Duration    // from the start to the end of the last operation
@@ -49,6 +50,7 @@ func Run(ctx context.Context, clients []Client, load Load) Result {
 	wg.Wait()
 	return Result{
 		Latencies: r.latencies.Percentiles(),
+		Seconds:   r.latencies.Seconds(),
 		Done:      r.done.Load(),
 		Errors:    r.errors,
 		Elapsed:   time.Since(r.start),
@@ -88,7 +90,7 @@ func (r *run) client(ctx context.Context, c Client) {
 			}
 			continue
 		}
-		rec.Record(time.Since(began))
+		rec.RecordAt(began.Sub(r.start), time.Since(began))
 		ok++
 	}
 }
@@ -96,6 +98,11 @@ func (r *run) client(ctx context.Context, c Client) {
 // await returns the instant operation i's latency counts from, after waiting for it in an open loop;
 // false when the run is over before.
 func (r *run) await(ctx context.Context, i uint64) (time.Time, bool) {
+	select {
+	case <-r.load.Stop:
+		return time.Time{}, false
+	default:
+	}
 	if r.load.Rate <= 0 {
 		now := time.Now()
 		return now, r.load.Duration == 0 || now.Sub(r.start) < r.load.Duration
@@ -110,6 +117,8 @@ func (r *run) await(ctx context.Context, i uint64) (time.Time, bool) {
 		defer timer.Stop()
 		select {
 		case <-timer.C:
+		case <-r.load.Stop:
+			return time.Time{}, false
 		case <-ctx.Done():
 			return time.Time{}, false
 		}
@@ -117,12 +126,16 @@ func (r *run) await(ctx context.Context, i uint64) (time.Time, bool) {
 	return due, true
 }
 
-// fail counts an error by the text of its innermost cause.
+// errorTexts bounds how many different errors are told apart.
+const errorTexts = 20
+
+// fail counts an error by its text.
 func (r *run) fail(err error) {
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.errors[err.Error()]++
+	text := err.Error()
+	if _, known := r.errors[text]; !known && len(r.errors) >= errorTexts {
+		text = "others"
+	}
+	r.errors[text]++
 }

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -81,7 +82,51 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 	})
 }
 
-// TestErrorsAreCountedApart holds invariant I3.
+// TestStopEndsTheRun: operations begun end, no other starts; in an open loop, too, whose next is due later.
+func TestStopEndsTheRun(t *testing.T) {
+	for _, c := range []struct {
+		rate float64
+		done uint64
+		end  time.Duration
+	}{{0, 8, 1200 * time.Millisecond}, {5, 6, 1300 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			stop := make(chan struct{})
+			time.AfterFunc(1050*time.Millisecond, func() { close(stop) })
+			res := Run(t.Context(), same(2, sleepFor(300*time.Millisecond)), Load{Stop: stop, Rate: c.rate})
+			require.Equal(t, c.done, res.Done)
+			require.Equal(t, c.end, res.Elapsed)
+		})
+	}
+}
+
+// TestSecondsCountFromIntendedStart holds invariant I3: a stall shows where operations were due.
+func TestSecondsCountFromIntendedStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		res := Run(t.Context(), same(1, func(_ context.Context, n uint64) error {
+			if n == 100 {
+				time.Sleep(1500 * time.Millisecond)
+			}
+			return nil
+		}), Load{Rate: 100, Duration: 4 * time.Second})
+		require.Len(t, res.Seconds, 4)
+		for _, s := range res.Seconds {
+			require.EqualValues(t, 100, s.Count)
+		}
+		require.Zero(t, res.Seconds[0].Max)
+		require.InEpsilon(t, float64(1500*time.Millisecond), float64(res.Seconds[1].Max), .07)
+		require.InEpsilon(t, float64(500*time.Millisecond), float64(res.Seconds[2].Max), .07)
+		require.Zero(t, res.Seconds[3].Max)
+	})
+}
+
+// TestErrorTextsAreBounded: a server that puts something new into each error fills no memory.
+func TestErrorTextsAreBounded(t *testing.T) {
+	res := Run(t.Context(), same(1, func(_ context.Context, n uint64) error { return fmt.Errorf("no %d", n) }), Load{Ops: 500})
+	require.Len(t, res.Errors, errorTexts+1)
+	require.EqualValues(t, 500-errorTexts, res.Errors["others"])
+}
+
+// TestErrorsAreCountedApart holds invariant I4.
 func TestErrorsAreCountedApart(t *testing.T) {
 	full := errors.New("no space")
 	res := Run(t.Context(), same(4, func(_ context.Context, n uint64) error {

@@ -1,5 +1,5 @@
-// Package measure holds what a benchmark run records: latencies, the CPU time and memory of the
-// server processes, and the bytes they keep on disk.
+// Package measure holds what a benchmark run records: latencies, in all and for each second; the CPU
+// time, memory and disk writes of the server processes; and the bytes they keep on disk.
 //
 // It decides nothing about load and prints nothing. Read Latencies first, then Processes.
 //

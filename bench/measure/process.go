@@ -19,6 +19,7 @@ type Process struct {
 	CPU     time.Duration // user and system, all threads, since the process began
 	RSS     int64         // bytes
 	RSSPeak int64         // bytes, since the process began
+	Written int64         // bytes sent to disks, since the process began
 }
 
 // ReadProcess reads /proc/<pid>.
@@ -46,6 +47,13 @@ func readProcess(root string, pid int) (Process, error) {
 	}
 	if p.RSSPeak, err = parseStatusBytes(status, "VmHWM"); err != nil {
 		return Process{}, fmt.Errorf("status of process %d: %w", pid, err)
+	}
+	io, err := os.ReadFile(filepath.Join(dir, "io"))
+	if err != nil {
+		return Process{}, fmt.Errorf("measure: read process %d: %w", pid, err)
+	}
+	if p.Written, err = parseNumber(io, "write_bytes", ""); err != nil {
+		return Process{}, fmt.Errorf("io of process %d: %w", pid, err)
 	}
 	return p, nil
 }
@@ -85,20 +93,26 @@ func cutLast(b []byte, sep byte) (before, after []byte, found bool) {
 
 // parseStatusBytes finds a "Name:   123 kB" line of proc(5)'s status.
 func parseStatusBytes(status []byte, name string) (int64, error) {
-	for line := range strings.Lines(string(status)) {
+	n, err := parseNumber(status, name, " kB")
+	return n << 10, err
+}
+
+// parseNumber finds a "Name: 123" line that ends in the unit.
+func parseNumber(text []byte, name, unit string) (int64, error) {
+	for line := range strings.Lines(string(text)) {
 		value, ok := strings.CutPrefix(line, name+":")
 		if !ok {
 			continue
 		}
-		number, ok := strings.CutSuffix(strings.TrimSpace(value), " kB")
+		number, ok := strings.CutSuffix(strings.TrimSpace(value), unit)
 		if !ok {
-			return 0, fmt.Errorf("%w: %s without kB", ErrProcFormat, name)
+			return 0, fmt.Errorf("%w: %s without%s", ErrProcFormat, name, unit)
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrProcFormat, err)
 		}
-		return n << 10, nil
+		return n, nil
 	}
 	return 0, fmt.Errorf("%w: no %s", ErrProcFormat, name)
 }
@@ -114,6 +128,7 @@ func Processes(pids []int) (Process, error) {
 		sum.CPU += p.CPU
 		sum.RSS += p.RSS
 		sum.RSSPeak += p.RSSPeak
+		sum.Written += p.Written
 	}
 	return sum, nil
 }

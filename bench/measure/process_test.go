@@ -18,10 +18,11 @@ func TestReadProcess(t *testing.T) {
 	}
 	write("stat", "77 (et) cd (1)) S 1 77 77 0 -1 4194560 9 0 0 0 250 31 7 8 20 0 9 0 100 1 2 3\n")
 	write("status", "Name:\tetcd\nVmPeak:\t  999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n")
+	write("io", "rchar: 1\nwchar: 2\nread_bytes: 3\nwrite_bytes: 4096\n")
 
 	got, err := readProcess(root, 77)
 	require.NoError(t, err)
-	require.Equal(t, Process{CPU: 2810 * time.Millisecond, RSS: 1 << 20, RSSPeak: 2 << 20}, got)
+	require.Equal(t, Process{CPU: 2810 * time.Millisecond, RSS: 1 << 20, RSSPeak: 2 << 20, Written: 4096}, got)
 
 	_, err = readProcess(root, 78)
 	require.ErrorIs(t, err, os.ErrNotExist)

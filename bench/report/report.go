@@ -2,33 +2,64 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/petcd/petcd/bench/measure"
 )
 
-// Run is one turn of one target at one case.
-type Run struct {
-	Target     string                         `json:"target"`
-	Version    string                         `json:"version"`
-	Pair       int                            `json:"pair"`
-	Elapsed    time.Duration                  `json:"elapsed_ns"`
-	Operations uint64                         `json:"operations"`
-	PerSecond  float64                        `json:"per_second"`
-	Latency    measure.Percentiles            `json:"latency"`
-	Details    map[string]measure.Percentiles `json:"details,omitempty"`
-	Errors     map[string]int64               `json:"errors,omitempty"`
+// ErrFormat means that a file is no report of this program.
+var ErrFormat = errors.New("report: not a report")
 
-	// Of the server processes; absent for given endpoints.
-	CPUPerUnit  time.Duration `json:"cpu_per_unit_ns,omitempty"`  // user+system, summed over members
-	CPULoader   time.Duration `json:"cpu_loader_ns,omitempty"`    // the load generator's, per unit
-	RSSBytes    int64         `json:"rss_bytes,omitempty"`        // at the end of the run
-	RSSPeak     int64         `json:"rss_peak_bytes,omitempty"`   // since the processes began
-	DiskBytes   int64         `json:"disk_bytes,omitempty"`       // allocated, at the end of the run
-	DiskPerPart []Part        `json:"disk_of_member_0,omitempty"` // log and state apart
+// Report is everything one call of the benchmark measured.
+type Report struct {
+	Started time.Time `json:"started"`
+	Command []string  `json:"command"`
+	Seed    uint64    `json:"seed"`
+	Machine Machine   `json:"machine"`
+	Targets []string  `json:"targets"` // the one judged, its base, and further ones
+	Rows    []Row     `json:"rows"`
+}
+
+// Machine says where the figures are from; they compare with none from elsewhere.
+type Machine struct {
+	CPUs   int    `json:"cpus"`
+	Model  string `json:"model"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+// Row is a set of settings under which all targets ran in turns, and what is asked of the first.
+type Row struct {
+	Name       string            `json:"name"`
+	Members    int               `json:"members"`
+	Unit       string            `json:"unit,omitempty"` // what CPU is counted per
+	Parameters map[string]string `json:"parameters,omitempty"`
+	Goals      []Goal            `json:"goals,omitempty"`
+	Runs       []Run             `json:"runs"`
+}
+
+// Run is one turn of one target.
+type Run struct {
+	Target    string             `json:"target"`
+	Version   string             `json:"version"`
+	Pair      int                `json:"pair"`
+	Figures   map[Figure]float64 `json:"figures"`
+	Latencies []Latency          `json:"latencies,omitempty"`
+	Errors    map[string]int64   `json:"errors,omitempty"`           // what failed or was answered wrong, by message
+	Parts     []Part             `json:"disk_of_member_0,omitempty"` // log and state apart
+}
+
+// Latency is how long one kind of operation took; the row's own kind has no name.
+type Latency struct {
+	Name string `json:"name,omitempty"`
+	measure.Percentiles
+	Seconds []measure.Second `json:"seconds,omitempty"`
 }
 
 // Part is a folder's share of a member's disk use.
@@ -43,41 +74,22 @@ func Parts(sizes map[string]int64) []Part {
 	for name, n := range sizes {
 		parts = append(parts, Part{Name: name, Bytes: n})
 	}
-	slices.SortFunc(parts, func(a, b Part) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(parts, func(a, b Part) int { return strings.Compare(a.Name, b.Name) })
 	return parts
 }
 
-// Case is one row of settings under which all targets ran in turns.
-type Case struct {
-	Name       string            `json:"name"`
-	Members    int               `json:"members"`
-	Parameters map[string]string `json:"parameters"`
-	Unit       string            `json:"unit"` // what CPU is counted per
-	Runs       []Run             `json:"runs"`
+// Wrong counts failures.
+func (r *Run) Wrong(errors map[string]int64) {
+	for text, n := range errors {
+		if r.Errors == nil {
+			r.Errors = make(map[string]int64)
+		}
+		r.Errors[text] += n
+	}
 }
 
-// Machine says where the figures are from; they compare with none from elsewhere.
-type Machine struct {
-	CPUs   int    `json:"cpus"`
-	Model  string `json:"model"`
-	Kernel string `json:"kernel"`
-	Go     string `json:"go"`
-}
-
-// Report is everything one call of the benchmark measured.
-type Report struct {
-	Started time.Time `json:"started"`
-	Command []string  `json:"command"`
-	Seed    uint64    `json:"seed"`
-	Machine Machine   `json:"machine"`
-	Cases   []Case    `json:"cases,omitempty"`
-	Stores  []Store   `json:"stores,omitempty"`
-}
+// Fail counts what ended a run, or spoils all of it.
+func (r *Run) Fail(err error) { r.Wrong(map[string]int64{err.Error(): 1}) }
 
 // WriteFile writes the report as indented JSON.
 func (r *Report) WriteFile(path string) error {
@@ -91,13 +103,56 @@ func (r *Report) WriteFile(path string) error {
 	return nil
 }
 
-// targets lists the case's targets in the order of their first turn.
-func (c *Case) targets() []string {
-	var names []string
-	for _, r := range c.Runs {
-		if !slices.Contains(names, r.Target) {
-			names = append(names, r.Target)
+// ReadFile reads what WriteFile wrote.
+func ReadFile(path string) (*Report, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	r := &Report{}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, path, err)
+	}
+	if len(r.Targets) == 0 || len(r.Rows) == 0 {
+		return nil, fmt.Errorf("%w: %s holds no targets or rows", ErrFormat, path)
+	}
+	return r, nil
+}
+
+// title names the row and how many members it ran on.
+func (r *Row) title() string {
+	if r.Members == 1 {
+		return r.Name + ", 1 member"
+	}
+	return r.Name + ", " + strconv.Itoa(r.Members) + " members"
+}
+
+// settings lists the parameters by name.
+func (r *Row) settings() string {
+	var params []string
+	for name, value := range r.Parameters {
+		params = append(params, name+"="+value)
+	}
+	slices.Sort(params)
+	return strings.Join(params, " ")
+}
+
+// measured lists the figures that any run has, in the order of figures.
+func (r *Row) measured() []Figure {
+	var out []Figure
+	for _, f := range figures {
+		if slices.ContainsFunc(r.Runs, func(run Run) bool { _, ok := run.Figures[f.name]; return ok }) {
+			out = append(out, f.name)
 		}
 	}
-	return names
+	return out
+}
+
+// goal finds what is asked of a figure.
+func (r *Row) goal(f Figure) (Goal, bool) {
+	i := slices.IndexFunc(r.Goals, func(g Goal) bool { return g.Figure == f })
+	if i < 0 {
+		return Goal{}, false
+	}
+	return r.Goals[i], true
 }

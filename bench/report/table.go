@@ -4,185 +4,216 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-// column is one figure of the table.
-type column struct {
-	head  string
-	get   figure
-	print func(float64) string
+// none stands for what was not measured (I2).
+const none = "-"
+
+// Line is one figure of one row beside all targets, as the table and the page show it.
+type Line struct {
+	Figure  string
+	Values  []string // by target
+	Ratio   string   // of the first target to the second
+	Goal    string   // "" where nothing is asked
+	Verdict Verdict  // "" where nothing is asked
 }
 
-// columns are the figures in the order a reader asks for them.
-var columns = []column{
-	{"op/s", measured(func(r Run) float64 { return r.PerSecond }), count},
-	{"p50", measured(func(r Run) float64 { return float64(r.Latency.P50) }), duration},
-	{"p90", measured(func(r Run) float64 { return float64(r.Latency.P90) }), duration},
-	{"p99", measured(func(r Run) float64 { return float64(r.Latency.P99) }), duration},
-	{"p99.9", measured(func(r Run) float64 { return float64(r.Latency.P999) }), duration},
-	{"CPU/unit", measured(func(r Run) float64 { return float64(r.CPUPerUnit) }), duration},
-	{"loader CPU", measured(func(r Run) float64 { return float64(r.CPULoader) }), duration},
-	{"RSS", measured(func(r Run) float64 { return float64(r.RSSBytes) }), bytes},
-	{"RSS peak", measured(func(r Run) float64 { return float64(r.RSSPeak) }), bytes},
-	{"disk", measured(func(r Run) float64 { return float64(r.DiskBytes) }), bytes},
-}
-
-// ratioColumns are the figures worth a ratio; the last target is the base of all.
-var ratioColumns = []string{"op/s", "p50", "p99", "CPU/unit", "RSS", "disk"}
-
-// WriteTable prints each case with a line per target and the ratios to the last target below, then
-// the large stores side by side.
-func (r *Report) WriteTable(w io.Writer) error {
-	for i := range r.Cases {
-		c := &r.Cases[i]
-		if _, err := fmt.Fprintf(w, "\n%s\n", c.title()); err != nil {
-			return err
+// line reads one number of all targets.
+func (r *Row) line(name string, read reading, print scale, targets []string) Line {
+	l := Line{Figure: name, Ratio: none}
+	for _, target := range targets {
+		text := none
+		if v, ok := r.median(target, read); ok {
+			text = print(v)
 		}
-		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		c.writeRows(tw)
+		l.Values = append(l.Values, text)
+	}
+	if len(targets) > 1 {
+		if v, ok := r.ratio(targets[0], targets[1], read); ok {
+			l.Ratio = times(v) + "x"
+		}
+	}
+	return l
+}
+
+// figureLine is a figure's line with what is asked of it.
+func (r *Row) figureLine(f Figure, targets []string) Line {
+	l := r.line(string(f), f.of, f.print, targets)
+	if g, ok := r.goal(f); ok {
+		l.Goal, l.Verdict = g.String(), r.Judge(g, targets)
+	}
+	return l
+}
+
+// goals are the lines of which something is asked, in the order in which it is.
+func (r *Row) goals(targets []string) []Line {
+	var lines []Line
+	for _, g := range r.Goals {
+		lines = append(lines, r.figureLine(g.Figure, targets))
+	}
+	return lines
+}
+
+// lines are all figures, then the named latencies, then the failures if there are any.
+func (r *Row) lines(targets []string) []Line {
+	var lines []Line
+	for _, f := range r.measured() {
+		lines = append(lines, r.figureLine(f, targets))
+	}
+	lines = append(lines, r.latencyLines(targets)...)
+	failures := Line{Figure: "errors", Ratio: none}
+	failed := false
+	for _, target := range targets {
+		n := r.Failed(target)
+		failed = failed || n > 0
+		failures.Values = append(failures.Values, fmt.Sprint(n))
+	}
+	if failed {
+		lines = append(lines, failures)
+	}
+	return lines
+}
+
+// latencyLines are p50 and p99 of each named latency.
+func (r *Row) latencyLines(targets []string) []Line {
+	percentiles := []struct {
+		name string
+		of   func(Latency) time.Duration
+	}{
+		{"p50", func(l Latency) time.Duration { return l.P50 }},
+		{"p99", func(l Latency) time.Duration { return l.P99 }},
+	}
+	var lines []Line
+	for _, name := range r.latencyNames() {
+		for _, p := range percentiles {
+			read := func(run *Run) (float64, bool) {
+				l, ok := run.latency(name)
+				return p.of(l).Seconds(), ok
+			}
+			lines = append(lines, r.line(name+": "+p.name, read, seconds, targets))
+		}
+	}
+	return lines
+}
+
+// latency finds a kind of operation's; false when there was none of it.
+func (r *Run) latency(name string) (Latency, bool) {
+	i := slices.IndexFunc(r.Latencies, func(l Latency) bool { return l.Name == name && l.Count > 0 })
+	if i < 0 {
+		return Latency{}, false
+	}
+	return r.Latencies[i], true
+}
+
+// latencyNames lists the named latencies in the order in which they were measured.
+func (r *Row) latencyNames() []string {
+	var names []string
+	for _, run := range r.Runs {
+		for _, l := range run.Latencies {
+			if l.Name != "" && !slices.Contains(names, l.Name) {
+				names = append(names, l.Name)
+			}
+		}
+	}
+	return names
+}
+
+// Verdicts counts the goals that are met and all of them.
+func (r *Report) Verdicts() (met, all int) {
+	for i := range r.Rows {
+		for _, g := range r.Rows[i].Goals {
+			all++
+			if r.Rows[i].Judge(g, r.Targets) == Met {
+				met++
+			}
+		}
+	}
+	return met, all
+}
+
+// WriteTable prints the goals of all rows together; of a row without goals, all figures.
+func (r *Report) WriteTable(w io.Writer) error {
+	met, all := r.Verdicts()
+	if all > 0 {
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		r.head(tw, "row\tfigure", "\tgoal\t")
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			for j, l := range row.goals(r.Targets) {
+				title := ""
+				if j == 0 {
+					title = row.title()
+				}
+				l.write(tw, title+"\t", "\t"+l.Goal+"\t"+string(l.Verdict))
+			}
+		}
 		if err := tw.Flush(); err != nil {
 			return err
 		}
-		if err := c.writeDetails(w); err != nil {
+		fmt.Fprintf(w, "%d of %d goals met\n", met, all)
+	}
+	for i := range r.Rows {
+		if len(r.Rows[i].Goals) > 0 {
+			continue
+		}
+		if err := r.writeRow(w, &r.Rows[i]); err != nil {
 			return err
 		}
 	}
-	return writeStores(w, r.Stores)
+	return r.writeErrors(w)
 }
 
-// title names the case and its settings.
-func (c *Case) title() string {
-	var params []string
-	for name, value := range c.Parameters {
-		params = append(params, name+"="+value)
+// writeRow prints all figures of one row.
+func (r *Report) writeRow(w io.Writer, row *Row) error {
+	fmt.Fprintf(w, "\n%s (%s)\n", row.title(), row.settings())
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	r.head(tw, "per "+row.Unit, "")
+	for _, l := range row.lines(r.Targets) {
+		l.write(tw, "", "")
 	}
-	slices.Sort(params)
-	members := "1 member"
-	if c.Members != 1 {
-		members = strconv.Itoa(c.Members) + " members"
-	}
-	return fmt.Sprintf("%s, %s (%s; CPU per %s)", c.Name, members, strings.Join(params, " "), c.Unit)
+	return tw.Flush()
 }
 
-// writeRows writes the table's head, the targets' medians and the ratios.
-func (c *Case) writeRows(w io.Writer) {
-	fmt.Fprint(w, "target\truns\t")
-	for _, col := range columns {
-		fmt.Fprintf(w, "%s\t", col.head)
+// head prints a table's first line, between what stands before and after the targets.
+func (r *Report) head(w io.Writer, before, after string) {
+	fmt.Fprint(w, before)
+	for _, target := range r.Targets {
+		fmt.Fprintf(w, "\t%s", target)
 	}
-	fmt.Fprintln(w, "errors\t")
-	names := c.targets()
-	for _, name := range names {
-		runs, errs := 0, int64(0)
-		for _, r := range c.Runs {
-			if r.Target == name {
-				runs++
-				for _, n := range r.Errors {
-					errs += n
-				}
-			}
-		}
-		fmt.Fprintf(w, "%s\t%d\t", name, runs)
-		for _, col := range columns {
-			fmt.Fprintf(w, "%s\t", cell(c.median(name, col.get))(col.print))
-		}
-		fmt.Fprintf(w, "%d\t\n", errs)
-	}
-	if len(names) < 2 {
-		return
-	}
-	base := names[len(names)-1]
-	for _, name := range names[:len(names)-1] {
-		fmt.Fprintf(w, "%s / %s\t\t", name, base)
-		for _, col := range columns {
-			text := ""
-			if slices.Contains(ratioColumns, col.head) {
-				text = cell(c.ratio(name, base, col.get))(times)
-			}
-			fmt.Fprintf(w, "%s\t", text)
-		}
-		fmt.Fprintln(w, "\t")
-	}
+	fmt.Fprintf(w, "\tratio%s\n", after)
 }
 
-// writeDetails adds a line per further latency of each target.
-func (c *Case) writeDetails(w io.Writer) error {
-	for _, target := range c.targets() {
-		names := make(map[string]bool)
-		for _, r := range c.Runs {
-			for name := range r.Details {
-				names[name] = r.Target == target || names[name]
-			}
+// write prints the line.
+func (l Line) write(w io.Writer, before, after string) {
+	fmt.Fprint(w, before+l.Figure)
+	for _, v := range l.Values {
+		fmt.Fprintf(w, "\t%s", v)
+	}
+	fmt.Fprintf(w, "\t%s%s\n", l.Ratio, after)
+}
+
+// failures lists what failed in a row.
+func (r *Row) failures() []string {
+	var out []string
+	for _, run := range r.Runs {
+		for text, n := range run.Errors {
+			out = append(out, fmt.Sprintf("%s, turn %d: %d times: %s", run.Target, run.Pair+1, n, text))
 		}
-		for _, name := range sortedKeys(names) {
-			at := func(get func(Run) time.Duration) string {
-				return cell(c.median(target, func(r Run) (float64, bool) { return float64(get(r)), r.Details[name].Count > 0 }))(duration)
-			}
-			_, err := fmt.Fprintf(w, "  %s %s: p50 %s  p99 %s  p99.9 %s\n", target, name,
-				at(func(r Run) time.Duration { return r.Details[name].P50 }),
-				at(func(r Run) time.Duration { return r.Details[name].P99 }),
-				at(func(r Run) time.Duration { return r.Details[name].P999 }))
-			if err != nil {
+	}
+	slices.Sort(out)
+	return out
+}
+
+// writeErrors lists what failed anywhere.
+func (r *Report) writeErrors(w io.Writer) error {
+	for i := range r.Rows {
+		for _, text := range r.Rows[i].failures() {
+			if _, err := fmt.Fprintf(w, "%s, %s\n", r.Rows[i].title(), text); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
-
-// sortedKeys lists the names that are true.
-func sortedKeys(set map[string]bool) []string {
-	var keys []string
-	for name, in := range set {
-		if in {
-			keys = append(keys, name)
-		}
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// cell prints a figure, or a dash for one that was not measured (I2).
-func cell(v float64, ok bool) func(func(float64) string) string {
-	return func(print func(float64) string) string {
-		if !ok {
-			return "-"
-		}
-		return print(v)
-	}
-}
-
-// duration prints nanoseconds with three digits.
-func duration(ns float64) string {
-	switch d := time.Duration(ns); {
-	case d < time.Millisecond:
-		return fmt.Sprintf("%.3gµs", ns/1e3)
-	case d < time.Second:
-		return fmt.Sprintf("%.3gms", ns/1e6)
-	default:
-		return fmt.Sprintf("%.3gs", ns/1e9)
-	}
-}
-
-// bytes prints in MiB, above 10 GiB in GiB.
-func bytes(n float64) string {
-	if n >= 10<<30 {
-		return fmt.Sprintf("%.1fGiB", n/(1<<30))
-	}
-	return fmt.Sprintf("%.1fMiB", n/(1<<20))
-}
-
-// count prints without exponent or fraction.
-func count(v float64) string {
-	if v < 100 {
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.0f", v)
-}
-
-// times prints a ratio.
-func times(v float64) string { return fmt.Sprintf("%.2fx", v) }

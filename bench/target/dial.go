@@ -71,6 +71,15 @@ func (c Conns) Interfaces() []grpc.ClientConnInterface {
 	return out
 }
 
+// Revision is the store's newest.
+func (c Conns) Revision(ctx context.Context) (int64, error) {
+	resp, err := pb.NewKVClient(c[0]).Range(ctx, &pb.RangeRequest{Key: []byte{0}})
+	if err != nil {
+		return 0, fmt.Errorf("target: newest revision: %w", err)
+	}
+	return resp.Header.GetRevision(), nil
+}
+
 // Close ends the connections; ending twice is no error.
 func (c Conns) Close() {
 	for _, conn := range c {
@@ -81,14 +90,9 @@ func (c Conns) Close() {
 // Leader returns the endpoint of the member that leads.
 func (t *Target) Leader(ctx context.Context) (string, error) {
 	for _, ep := range t.Endpoints {
-		conn, err := Dial(ep)
+		st, err := Status(ctx, ep)
 		if err != nil {
 			return "", err
-		}
-		st, err := pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
-		Conns{conn}.Close()
-		if err != nil {
-			return "", fmt.Errorf("target: status of %s: %w", ep, err)
 		}
 		if st.Leader != 0 && st.Leader == st.Header.GetMemberId() {
 			return ep, nil
@@ -97,16 +101,25 @@ func (t *Target) Leader(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("%w: %v", ErrNoLeader, t.Endpoints)
 }
 
-// Version asks the first endpoint for its server version.
-func (t *Target) Version(ctx context.Context) (string, error) {
-	conn, err := Dial(t.Endpoints[0])
+// Status asks one endpoint for its own.
+func Status(ctx context.Context, endpoint string) (*pb.StatusResponse, error) {
+	conn, err := Dial(endpoint)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer Conns{conn}.Close()
 	st, err := pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
 	if err != nil {
-		return "", fmt.Errorf("target: version of %s: %w", t.Spec.Name, err)
+		return nil, fmt.Errorf("target: status of %s: %w", endpoint, err)
+	}
+	return st, nil
+}
+
+// Version asks the first endpoint for its server version.
+func (t *Target) Version(ctx context.Context) (string, error) {
+	st, err := Status(ctx, t.Endpoints[0])
+	if err != nil {
+		return "", err
 	}
 	return st.Version, nil
 }

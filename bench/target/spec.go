@@ -14,6 +14,7 @@ import (
 type Spec struct {
 	Name      string
 	Binary    string   // of a server to start; "" with Endpoints
+	Restore   string   // the program whose "snapshot restore" makes a data directory; "" when there is none beside Binary
 	Endpoints []string // of a running cluster
 }
 
@@ -34,18 +35,32 @@ func Parse(ctx context.Context, text, buildDir string) (Spec, error) {
 		if _, err := os.Stat(path); err != nil {
 			return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
 		}
-		return Spec{Name: name, Binary: path}, nil
+		return local(name, path), nil
 	}
 	if text == process.Petcd && os.Getenv("PETCD_BIN") == "" {
 		if beside := besideProgram("etcd"); beside != "" {
-			return Spec{Name: text, Binary: beside}, nil
+			return local(text, beside), nil
 		}
 	}
 	found, err := process.Locate(ctx, text, buildDir)
 	if err != nil {
 		return Spec{}, fmt.Errorf("%w: %q: %w", ErrSpec, text, err)
 	}
-	return Spec{Name: text, Binary: found.Etcd}, nil
+	return local(text, found.Etcd), nil
+}
+
+// local is a target whose server is a program here.
+func local(name, binary string) Spec {
+	s := Spec{Name: name, Binary: binary}
+	// etcd 3.4 restores by etcdctl.
+	for _, tool := range []string{"etcdutl", "etcdctl"} {
+		path := filepath.Join(filepath.Dir(binary), tool)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			s.Restore = path
+			break
+		}
+	}
+	return s
 }
 
 // besideProgram finds a program in the folder this one runs from.

@@ -15,6 +15,9 @@ import (
 // stopTimeout is how long a member may take over its SIGTERM before it is killed.
 const stopTimeout = 60 * time.Second
 
+// clusterToken keeps clusters of this program apart from others.
+const clusterToken = "bench"
+
 // Options are the same for every target of a run.
 type Options struct {
 	Members int
@@ -29,7 +32,7 @@ type Target struct {
 	Endpoints []string
 
 	dir     string
-	keep    bool
+	options Options
 	cluster *process.Cluster // nil for given endpoints
 }
 
@@ -47,12 +50,12 @@ func Start(ctx context.Context, spec Spec, o Options) (*Target, error) {
 		Members: o.Members,
 		Root:    dir,
 		Flags:   o.Flags,
-		Token:   "bench",
+		Token:   clusterToken,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("target: start %s: %w", spec.Name, err), os.RemoveAll(dir))
 	}
-	return &Target{Spec: spec, Endpoints: cluster.Endpoints(), dir: dir, keep: o.Keep, cluster: cluster}, nil
+	return &Target{Spec: spec, Endpoints: cluster.Endpoints(), dir: dir, options: o, cluster: cluster}, nil
 }
 
 // Close ends the cluster.
@@ -61,11 +64,17 @@ func (t *Target) Close() error {
 		return nil
 	}
 	err := t.cluster.Close()
-	if !t.keep {
+	if !t.options.Keep {
 		err = errors.Join(err, os.RemoveAll(t.dir))
 	}
 	return err
 }
+
+// Local says whether the server processes are this target's own; what needs them returns ErrRemote elsewhere.
+func (t *Target) Local() bool { return t.cluster != nil }
+
+// Dir is a folder that ends with the target; "" for given endpoints.
+func (t *Target) Dir() string { return t.dir }
 
 // Usage reads the server processes: CPU and memory summed over the members, all zero for given
 // endpoints.
@@ -75,7 +84,9 @@ func (t *Target) Usage() (measure.Process, error) {
 	}
 	var pids []int
 	for _, m := range t.cluster.Members() {
-		pids = append(pids, m.PID())
+		if m.Running() {
+			pids = append(pids, m.PID())
+		}
 	}
 	return measure.Processes(pids)
 }

@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,12 +11,16 @@ import (
 	"github.com/petcd/petcd/bench/measure"
 )
 
-// deliveries measures how long events take from the write that causes them.
+// eventsTimeout is how long a write waits for its events before they count as lost.
+const eventsTimeout = time.Minute
+
+// deliveries measures how long events take from the write that causes them, and counts them: each write waits for exactly its own.
 type deliveries struct {
 	sinceStart  *measure.Latencies
 	sinceAnswer *measure.Latencies
 	pending     sync.Map // write number -> *watchedWrite
 	broken      atomic.Pointer[error]
+	surplus     atomic.Int64 // events that no write waited for
 }
 
 // watchedWrite is a write whose events are on their way.
@@ -29,6 +34,7 @@ type watchedWrite struct {
 // begin forgets what was measured before.
 func (d *deliveries) begin() {
 	d.sinceStart, d.sinceAnswer = measure.NewLatencies(), measure.NewLatencies()
+	d.surplus.Store(0)
 }
 
 // write makes write n and waits until so many events of it have come.
@@ -44,9 +50,13 @@ func (d *deliveries) write(ctx context.Context, n uint64, events int, do func() 
 		return err
 	}
 	w.answered.Store(int64(time.Since(w.started)))
+	late := time.NewTimer(eventsTimeout)
+	defer late.Stop()
 	select {
 	case <-w.done:
 		return nil
+	case <-late.C:
+		return fmt.Errorf("%w: %d of %d events did not come within %v", ErrAnswer, w.missing.Load(), events, eventsTimeout)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -56,6 +66,7 @@ func (d *deliveries) write(ctx context.Context, n uint64, events int, do func() 
 func (d *deliveries) arrived(n uint64, start, answer measure.Recorder) {
 	v, ok := d.pending.Load(n)
 	if !ok {
+		d.surplus.Add(1)
 		return
 	}
 	w := v.(*watchedWrite)
@@ -67,8 +78,11 @@ func (d *deliveries) arrived(n uint64, start, answer measure.Recorder) {
 	} else {
 		answer.Record(0)
 	}
-	if w.missing.Add(-1) == 0 {
+	switch missing := w.missing.Add(-1); {
+	case missing == 0:
 		close(w.done)
+	case missing < 0:
+		d.surplus.Add(1)
 	}
 }
 
@@ -79,10 +93,13 @@ func (d *deliveries) fail(ctx context.Context, err error) {
 	}
 }
 
-// Details implements Detailed.
+// Surplus implements Watching.
+func (d *deliveries) Surplus() int64 { return d.surplus.Load() }
+
+// Details implements Watching.
 func (d *deliveries) Details() map[string]measure.Percentiles {
 	return map[string]measure.Percentiles{
-		"event_since_put_start":  d.sinceStart.Percentiles(),
-		"event_since_put_answer": d.sinceAnswer.Percentiles(),
+		"event since its put began":        d.sinceStart.Percentiles(),
+		"event since its put was answered": d.sinceAnswer.Percentiles(),
 	}
 }

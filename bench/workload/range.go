@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -24,7 +25,7 @@ func (w *Range) Prepare(ctx context.Context, conns []Conn) error {
 func (w *Range) Clients(_ context.Context, conns []Conn, count int) ([]driver.Client, error) {
 	return each(conns, count, func(_ int, conn Conn) (driver.Client, error) {
 		req := &pb.RangeRequest{Key: make([]byte, w.Keys.Size), Serializable: w.Serializable}
-		return &rangeClient{data: w.Data, conn: conn, req: req}, nil
+		return &rangeClient{data: w.Data, conn: conn, req: req, want: make([]byte, w.Values.Size)}, nil
 	})
 }
 
@@ -34,16 +35,21 @@ type rangeClient struct {
 	conn Conn
 	req  *pb.RangeRequest
 	resp pb.RangeResponse
+	want []byte
 }
 
 func (c *rangeClient) Do(ctx context.Context, n uint64) error {
-	c.data.Keys.Fill(c.req.Key, c.data.Keys.Index(n))
+	index := c.data.Keys.Index(n)
+	c.data.Keys.Fill(c.req.Key, index)
 	if err := c.conn.Invoke(ctx, pb.KV_Range_FullMethodName, c.req, &c.resp); err != nil {
 		return err
 	}
-	// A serializable read may come before the member has applied the load.
-	if len(c.resp.Kvs) != 1 && !c.req.Serializable {
+	if len(c.resp.Kvs) != 1 {
 		return fmt.Errorf("%w: %d keys for one that exists", ErrAnswer, len(c.resp.Kvs))
+	}
+	c.data.Values.Fill(c.want, index) // as load wrote it
+	if kv := c.resp.Kvs[0]; !bytes.Equal(kv.Key, c.req.Key) || !bytes.Equal(kv.Value, c.want) {
+		return fmt.Errorf("%w: not the key or the value that was written", ErrAnswer)
 	}
 	return nil
 }

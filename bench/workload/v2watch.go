@@ -36,7 +36,7 @@ func (w *V2Watch) Prepare(ctx context.Context, conns []Conn) error {
 	return w.loadV2(ctx, conns)
 }
 
-// Units is the number of events per write.
+// Units implements Watching.
 func (w *V2Watch) Units() int { return w.Watchers / int(w.Keys.Space) }
 
 // Clients opens the watches and makes the clients that set.

@@ -21,14 +21,19 @@ type Workload interface {
 	Clients(ctx context.Context, conns []Conn, count int) ([]driver.Client, error)
 }
 
-// Detailed is a Workload that measures more than how long its operations take.
-type Detailed interface {
-	Workload
-	// Details are further latencies, by name.
-	Details() map[string]measure.Percentiles
-	// Units is how many of the things that cost CPU one operation consists of, such as the events
-	// one put causes.
+// Storing is a Workload that says how many bytes of keys and values one operation stores.
+type Storing interface {
+	Stored() int
+}
+
+// Watching is a Workload whose operations cause events.
+type Watching interface {
+	// Units is how many events one operation causes.
 	Units() int
+	// Details are the latencies of events, by name.
+	Details() map[string]measure.Percentiles
+	// Surplus is how many events came that nobody waited for.
+	Surplus() int64
 }
 
 // Data is what all workloads are made from.
@@ -36,6 +41,9 @@ type Data struct {
 	Keys   Keys
 	Values Values
 }
+
+// PairSize is what one key takes with its value.
+func (d Data) PairSize() int { return d.Keys.Size + d.Values.Size }
 
 // Validate returns ErrParameters for sizes that cannot be.
 func (d Data) Validate() error {
