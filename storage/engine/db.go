@@ -64,6 +64,7 @@ func open(dir string, o Options) (*DB, error) {
 		flushed:       make(chan struct{}, 1),
 		closed:        make(chan struct{}),
 	}
+	opening := newOpening(&o)
 	po := o.pebbleOptions()
 	watched, unwatch := d.health.watched(po.FS)
 	d.unwatch = unwatch
@@ -71,7 +72,7 @@ func open(dir string, o Options) (*DB, error) {
 	po.EventListener.FlushEnd = d.noteFlush
 	po.EventListener.CompactionEnd = func(i pebble.CompactionInfo) { d.backoff.done(i.Err) }
 	po.EventListener.BackgroundError = d.noteBackgroundError
-	pdb, err := pebble.Open(dir, po)
+	pdb, err := opening.open(dir, po)
 	if err != nil {
 		return nil, errors.Join(wrap("open", err), wrap("close", unwatch()))
 	}
@@ -145,6 +146,12 @@ func (d *DB) Size() (total, inUse int64) {
 	tables := m.Total()
 	total = int64(m.DiskSpaceUsage())
 	return total, min(total, tables.AggregateSize())
+}
+
+// MemoryBytes is what the block cache and the memtables take.
+func (d *DB) MemoryBytes() int64 {
+	m := d.pdb.Metrics()
+	return m.BlockCache.Size + int64(m.MemTable.Size+m.MemTable.ZombieSize)
 }
 
 // Metrics returns Pebble's own figures, for the metrics exporter and tests.

@@ -1,11 +1,70 @@
 package main
 
-// ballastBytes are never touched, so that they take no memory; they count as live, and the collector's next cycle comes when
-// as much again was allocated. Most of what a member keeps (block cache, memtables) is not in Go's heap, which is so small
-// that without ballast requests would have it collected several times a second: 7 % of the processor time under small writes,
-// 2 % with it. A percentage for the same effect (GOGC=300) would let the heap of a member with many watchers grow to four times
-// what lives.
-const ballastBytes = 32 << 20
+import (
+	"context"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
 
-// newBallast makes the ballast. Keep it alive as long as the process serves.
-func newBallast() []byte { return make([]byte, ballastBytes) }
+// headroomMin is how much is allocated at least between two collections. A member that keeps little would have its heap collected
+// several times a second under small writes: 7 % of the processor time, 2 % with this.
+const headroomMin = 64 << 20
+
+// heapMin is what Go takes a smaller heap for: the first collection comes when it has grown by the percentage.
+const heapMin = 4 << 20
+
+// paceCollector sets after each collection when the next one comes, until ctx ends. Go doubles what lives by default; but built
+// without cgo, Pebble's block cache and memtables are Go's too, a quarter of a gigabyte that the collector need not even look
+// into, and as much again would pile up beside it. So the heap grows by what lives apart from these. pebbleBytes tells how much
+// they are. Whoever sets GOGC has decided himself.
+func paceCollector(ctx context.Context, pebbleBytes func() int64) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	collected := make(chan struct{}, 1)
+	afterCollection(ctx, collected)
+	debug.SetGCPercent(gcPercent(0, 0))
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-collected:
+				debug.SetGCPercent(gcPercent(liveBytes(), pebbleBytes()))
+			}
+		}
+	}()
+}
+
+// gcPercent is the growth of the heap, in percent of what lives, of which pebble bytes are Pebble's.
+func gcPercent(live, pebble int64) int {
+	live = max(live, heapMin)
+	return int(max(live-pebble, headroomMin) * 100 / live)
+}
+
+// liveBytes is what the last collection found alive.
+func liveBytes() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64())
+}
+
+// afterCollection tells c of each collection: one finds the object that nobody holds, and another takes its place.
+func afterCollection(ctx context.Context, c chan<- struct{}) {
+	type unheld struct{ self *unheld }
+	runtime.SetFinalizer(&unheld{}, func(*unheld) {
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+		afterCollection(ctx, c)
+	})
+}

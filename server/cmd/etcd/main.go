@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -130,9 +129,23 @@ func prepare(cfg *config.Config, logger *slog.Logger) error {
 	return nil
 }
 
-// serve starts the member and waits for its end.
+// repairsMax is how often a member is started again in one process to repair itself. A disk that damages more is not to be
+// relied on, and whoever started the process shall see that.
+const repairsMax = 5
+
+// serve runs the member. One that stopped because it met damage repairs itself when it is started again.
 func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (int, os.Signal) {
-	defer runtime.KeepAlive(newBallast())
+	for repairs := 0; ; repairs++ {
+		code, sig, err := serveOnce(cfg, signals, logger)
+		if !errors.Is(err, replica.ErrDamaged) || repairs == repairsMax {
+			return code, sig
+		}
+		logger.Warn("starting again, to repair the data directory")
+	}
+}
+
+// serveOnce starts the member and waits for its end. The error is why it stopped by itself, if it did.
+func serveOnce(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (int, os.Signal, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	type started struct {
@@ -156,14 +169,16 @@ func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (i
 	}
 	if st.err != nil {
 		if early != nil {
-			return exitFailure, early
+			return exitFailure, early, nil
 		}
 		logger.Error("failed to start", "error", st.err)
-		return exitFailure, nil
+		return exitFailure, nil, st.err
 	}
 	if early != nil {
-		return end(st.s, early, logger)
+		code, sig := end(st.s, early, logger)
+		return code, sig, nil
 	}
+	paceCollector(ctx, func() int64 { return st.s.Replica().Store().MemoryBytes() })
 	ready := st.s.Ready()
 	for {
 		select {
@@ -172,15 +187,16 @@ func serve(cfg *config.Config, signals <-chan os.Signal, logger *slog.Logger) (i
 			notifyInit(logger)
 		case sig := <-signals:
 			logger.Info("received signal; shutting down", "signal", sig.String())
-			return end(st.s, sig, logger)
+			code, sig := end(st.s, sig, logger)
+			return code, sig, nil
 		case err := <-st.s.Err():
 			logger.Error("the member stopped", "error", err)
 			end(st.s, nil, logger)
 			if errors.Is(err, replica.ErrRemoved) {
 				logger.Warn("data-dir used by this member must be removed")
-				return exitOK, nil // it was asked to
+				return exitOK, nil, nil // it was asked to
 			}
-			return exitFailure, nil
+			return exitFailure, nil, err
 		}
 	}
 }
