@@ -70,3 +70,19 @@ func FuzzSplitWords(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseLeaseID reads any argument as a lease's id. What is accepted names one lease, however it is written.
+func FuzzParseLeaseID(f *testing.F) {
+	for _, arg := range []string{"1f", "-1", "694d77aa9e38260f", "0x1f", "1_0", "", "8000000000000000"} {
+		f.Add(arg)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		id, err := parseLeaseID(arg)
+		if err != nil {
+			return
+		}
+		again, err := parseLeaseID(strconv.FormatInt(int64(id), 16))
+		require.NoError(t, err)
+		require.Equal(t, id, again)
+	})
+}

@@ -17,7 +17,7 @@ import (
 )
 
 // contentOf maps every file of a folder to what is in it.
-func contentOf(t *testing.T, fs vfs.FS, dir string) map[string]string {
+func contentOf(t testing.TB, fs vfs.FS, dir string) map[string]string {
 	t.Helper()
 	names, err := fs.List(dir)
 	require.NoError(t, err)
@@ -33,7 +33,7 @@ func contentOf(t *testing.T, fs vfs.FS, dir string) map[string]string {
 }
 
 // restore writes what contentOf read.
-func restore(t *testing.T, all map[string]string) vfs.FS {
+func restore(t testing.TB, all map[string]string) vfs.FS {
 	t.Helper()
 	fs := vfs.NewMem()
 	require.NoError(t, fs.MkdirAll("log", 0o700))
@@ -47,7 +47,7 @@ func restore(t *testing.T, all map[string]string) vfs.FS {
 }
 
 // filled is the content of a log with 40 entries, of which all are committed.
-func filled(t *testing.T) map[string]string {
+func filled(t testing.TB) map[string]string {
 	t.Helper()
 	fs := vfs.NewMem()
 	l := mustOpen(t, fs, Options{})

@@ -22,7 +22,7 @@ func hardStateOf(term, vote, commit uint64) *raftpb.HardState {
 	return &raftpb.HardState{Term: new(term), Vote: new(vote), Commit: new(commit)}
 }
 
-func mustOpen(t *testing.T, fs vfs.FS, o Options) *store {
+func mustOpen(t testing.TB, fs vfs.FS, o Options) *store {
 	t.Helper()
 	o.FS = fs
 	l, err := Open("log", o)

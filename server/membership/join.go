@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -24,11 +25,32 @@ func Match(local, running []*Member) (map[uint64]uint64, error) {
 	return found, nil
 }
 
+// WithPeerURLs is the member with these peer URLs, in any order; nil when there is none.
+func WithPeerURLs(ms []*Member, urls []string) *Member {
+	i := slices.IndexFunc(ms, func(m *Member) bool { return sameURLs(m.PeerURLs, urls) })
+	if i < 0 {
+		return nil
+	}
+	return ms[i]
+}
+
 func sameURLs(a, b []string) bool {
 	a, b = slices.Clone(a), slices.Clone(b)
 	slices.Sort(a)
 	slices.Sort(b)
 	return slices.Equal(a, b)
+}
+
+// DecodeMembers reads a list of members as a peer sends it. In JSON one of them may be null, which is refused.
+func DecodeMembers(b []byte) ([]*Member, error) {
+	var ms []*Member
+	if err := json.Unmarshal(b, &ms); err != nil {
+		return nil, fmt.Errorf("membership: decode members: %w", err)
+	}
+	if slices.Contains(ms, nil) {
+		return nil, fmt.Errorf("%w: a list of members has one that is null", ErrCorrupt)
+	}
+	return ms, nil
 }
 
 // Discard is a Writer that keeps nothing, to follow changes without making them.

@@ -46,5 +46,6 @@ func TestIsolatedMemberAnswersAfterHealing(t *testing.T) {
 	c.Network.Heal()
 	got, err := c.Client(follower).Get(c.Context(), "key")
 	require.NoError(t, err)
+	require.Len(t, got.Kvs, 1)
 	require.Equal(t, "value", string(got.Kvs[0].Value))
 }

@@ -48,3 +48,24 @@ func TestPreviousValuesAreBounded(t *testing.T) {
 	held := h.ring.slots[h.ring.head]
 	require.Equal(t, held.bytes, h.ring.bytes)
 }
+
+// A previous value that is compacted is not shown, also when another watcher had it looked up before.
+func TestCompactedPreviousValueIsNotShown(t *testing.T) {
+	f := newFakeHistory()
+	f.write("a") // revision 2
+	h := f.hub(16)
+	g := h.NewGroup()
+	watch := func(id, start int64) *mvccpb.Event {
+		_, err := g.Watch(id, []byte("a"), nil, start, Options{PrevKV: true})
+		require.NoError(t, err)
+		given := g.drain(t)
+		require.Len(t, given, 1)
+		require.Len(t, given[0].Events, 1)
+		return given[0].Events[0]
+	}
+	r, _ := f.write("a")
+	h.Publish([]Revision{r})
+	require.NotNil(t, watch(1, 3).PrevKv)
+	f.compact(3)
+	require.Nil(t, watch(2, 3).PrevKv)
+}

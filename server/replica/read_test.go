@@ -1,0 +1,25 @@
+package replica
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestReadsWaitForTheState lets the state seem to be behind what is committed.
+func TestReadsWaitForTheState(t *testing.T) {
+	const patience, pollEvery = 20 * time.Second, time.Millisecond
+	r := open(t)
+	stop := start(t, r)
+	require.Eventually(t, func() bool { return r.cluster.Version() != nil }, patience, pollEvery, "the last entry of a start is applied")
+	applied := r.applied.index.Swap(0)
+	read := make(chan error, 1)
+	go func() { read <- r.ReadBarrier(t.Context()) }()
+	require.Eventually(t, func() bool { return r.applied.waiting.Load() == 1 }, patience, pollEvery)
+	require.Empty(t, read)
+	r.applied.advance(applied)
+	require.NoError(t, <-read)
+	stop()
+	require.NoError(t, r.Close())
+}
