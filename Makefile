@@ -18,11 +18,18 @@ export CGO_ENABLED := 0
 # How much the long campaigns do; a seed of 0 draws one and prints it.
 SEED        ?= 0
 KILLS       ?= 1000
+LANES       ?= 1
 FAULTS      ?= 300
 DIFF_OPS    ?= 100000
 DIFF_V2_OPS ?= 50000
 FUZZTIME    ?= 20000x
+CUTS        ?= 1000
+FLIPS       ?= 1000
+STALL       ?= 30s
+SOAK        ?= 60m
 BENCH_PAIRS ?= 5
+SEEDS       ?= 10000
+MUTANTS     ?= all
 
 # What the third-party clients are run on: "all" has Patroni on the real etcd, too.
 CLIENTS ?= 1
@@ -51,7 +58,7 @@ test: build ## Runs every test but the long campaigns; with `make peers` done be
 
 .PHONY: race
 race: ## Runs the tests of the concurrent parts under the race detector.
-	@CGO_ENABLED=1 go test -race -short -timeout 15m ./raft/... ./storage/... ./server/replica/... ./server/apply/... ./server/lessor/... ./server/membership/... ./server/expirer/... ./server/api/... ./server/v2http/... ./server/v2copy/... ./server/crashimage/... ./server/listener/... ./server/auth/... ./server/password/... ./server/v2auth/... ./server/tlsconfig/... ./server/recipes/... ./server/httpapi/... ./server/grpcproxy/... ./server/gateway/... ./server/corruption/...
+	@CGO_ENABLED=1 go test -race -short -timeout 15m ./raft/... ./storage/... ./server/replica/... ./server/apply/... ./server/lessor/... ./server/membership/... ./server/expirer/... ./server/api/... ./server/v2http/... ./server/v2copy/... ./server/crashimage/... ./server/listener/... ./server/auth/... ./server/password/... ./server/v2auth/... ./server/tlsconfig/... ./server/recipes/... ./server/httpapi/... ./server/grpcproxy/... ./server/gateway/... ./server/corruption/... ./server/rpc/...
 
 .PHONY: lint
 lint: ## Checks format, vet, and the rules of .golangci.yml (who may import whom among them).
@@ -82,21 +89,55 @@ clients: build peers ## Runs clients of others (python3-etcd, node-etcd, Patroni
 	@PETCD_THIRDPARTY=$(CLIENTS) PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 5m -parallel 4 ./server/thirdparty
 
 .PHONY: kill
-kill: build ## Crash campaign: KILLS random kill -9 on a real three-member cluster under load.
-	@PETCD_KILLS=$(KILLS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestKillCampaign' ./server/robustness
+kill: build ## Crash campaign: KILLS random kill -9 on real clusters under load, LANES of them at once.
+	@PETCD_LANES=$(LANES) PETCD_KILLS=$(KILLS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestKillCampaign' ./server/robustness
 
 .PHONY: faults
 faults: build ## Fault campaign: FAULTS kills, pauses and partitions under load, checked for linearizability.
 	@PETCD_FAULTS=$(FAULTS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestLinearizability' ./server/robustness
+
+.PHONY: powercuts
+powercuts: build ## CUTS power cuts under load: of machines with an ext4 each (root), and of a file system that loses all that was not synced.
+	@PETCD_LANES=3 PETCD_POWERCUTS=$(CUTS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 240m -run 'Test(Strict)?PowerCuts$$' ./server/robustness
+
+.PHONY: flips
+flips: ## FLIPS bits turned over in one member's files, one at a time: found or harmless, never served, repaired without an operator.
+	@PETCD_FLIPS=$(FLIPS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 120m -run 'TestBitFlips' ./server
+
+.PHONY: stall
+stall: build peers ## Freezes the leader's disk for STALL under writes, on petcd and on the real etcd 3.7.3. Needs root.
+	@PETCD_STALL=$(STALL) PETCD_BIN=$(CURDIR)/$(BIN)/etcd go test -count=1 -v -timeout 30m -run 'TestDiskStall' ./server/robustness
+
+.PHONY: soak
+soak: build ## Kubernetes' traffic with faults for SOAK; memory, files and goroutines of each member as a table and a page in bin/soak.
+	@PETCD_SOAK=$(SOAK) PETCD_SOAK_DIR=$(CURDIR)/$(BIN)/soak go test -count=1 -v -timeout 600m -run 'TestSoak$$' ./server/robustness
+
+.PHONY: interop
+interop: ## gRPC's interoperability tests, and h2spec, on petcd's gRPC transport; fetches both.
+	@.ci/h2spec
+	@.ci/grpc-interop
+	@go test -count=1 -run 'TestH2spec' ./server/rpc
+
+.PHONY: mutants
+mutants: ## Plants faults, etcd's known bugs among them, and demands that the tests find each; MUTANTS=name,… for some.
+	@PETCD_MUTANTS=$(MUTANTS) go test -count=1 -v -timeout 120m ./server/mutants
+
+.PHONY: sim
+sim: ## Simulates SEEDS clusters under faults, from the seed SEED on: machines, disks, network and clocks in one goroutine.
+	@PETCD_SIM_SEEDS=$(SEEDS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 600m -run 'TestCampaign' ./server/simulation
 
 .PHONY: diff
 diff: build peers ## Differential campaign: DIFF_OPS random operations, and DIFF_V2_OPS of API 2, to petcd and to the real etcd.
 	@PETCD_DIFF_OPS=$(DIFF_OPS) PETCD_V2_DIFF_OPS=$(DIFF_V2_OPS) PETCD_DIFF_SEED=$(SEED) go test -count=1 -v -timeout 60m -run 'Test(V2)?Differential$$' ./server/conformance
 
 .PHONY: bench
-bench: build peers ## Measures petcd beside the real etcd, in turns; writes bin/bench.json, bin/bench-v2.json and tables.
-	@$(BIN)/bench compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench.json
-	@$(BIN)/bench v2-compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench-v2.json
+bench: build peers ## Measures petcd beside the real etcd, in turns: tables, and bin/bench{,-v2}.{json,html}.
+	@$(BIN)/bench compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench.json --html $(BIN)/bench.html
+	@$(BIN)/bench v2-compare --pairs $(BENCH_PAIRS) --json $(BIN)/bench-v2.json --html $(BIN)/bench-v2.html
+
+.PHONY: bench-quick
+bench-quick: build peers ## Runs every row of the benchmarks in a short form, which shows that they work and measures nothing.
+	@$(BIN)/bench compare --quick --json $(BIN)/bench-quick.json --html $(BIN)/bench-quick.html
 
 .PHONY: bigstore
 bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real etcd: start-up, memory, counts.

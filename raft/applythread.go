@@ -50,13 +50,17 @@ func (n *Node) runApply(ctx context.Context) error {
 			return nil
 		case <-n.applies.news:
 		}
-		n.applies.turn.Lock()
-		err := n.applyQueued(ctx)
-		n.applies.turn.Unlock()
-		if err != nil {
+		if err := n.applyTurn(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// applyTurn applies all that waits.
+func (n *Node) applyTurn(ctx context.Context) error {
+	n.applies.turn.Lock()
+	defer n.applies.turn.Unlock()
+	return n.applyQueued(ctx)
 }
 
 // applyQueued applies all that waits. The caller has the turn.

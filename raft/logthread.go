@@ -130,33 +130,39 @@ func (w *logWrite) add(m *raftpb.Message) {
 // runLog is the log goroutine: everything that waits becomes one synced write.
 func (n *Node) runLog(ctx context.Context) error {
 	w := &logWriter{n: n, ctx: ctx}
-	var used []*raftpb.Message
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-n.appends.news:
 		}
-		used = n.appends.take(used)
-		if err := w.write(used); err != nil {
+		if err := w.turn(); err != nil {
 			return err
-		}
-		if !slices.ContainsFunc(used, awaited) { // a tick woke us
-			if err := w.writeHeld(); err != nil {
-				return err
-			}
 		}
 	}
 }
 
 // logWriter is the log goroutine's state.
 type logWriter struct {
-	n   *Node
-	ctx context.Context
+	n    *Node
+	ctx  context.Context
+	used []*raftpb.Message
 
 	unsynced   bool              // entries, a term or a vote were written without a sync
 	term, vote uint64            // as of the newest write
 	held       *raftpb.HardState // what is to be written with what comes next, or nil
+}
+
+// turn writes all that waits.
+func (w *logWriter) turn() error {
+	w.used = w.n.appends.take(w.used)
+	if err := w.write(w.used); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(w.used, awaited) {
+		return nil
+	}
+	return w.writeHeld() // a tick woke us
 }
 
 // write writes ms in as few writes as possible and delivers the responses after each, in order. A snapshot is a write of
@@ -229,6 +235,11 @@ func (w *logWriter) install(m *raftpb.Message) error {
 	snap := m.GetSnapshot()
 	installed := make(chan struct{})
 	w.n.applies.put(applyItem{snapshot: snap, done: installed})
+	if w.n.driven {
+		if err := w.n.applyTurn(w.ctx); err != nil {
+			return err
+		}
+	}
 	select {
 	case <-installed:
 	case <-w.ctx.Done():

@@ -129,3 +129,22 @@ func TestLogWriterHoldsCommitIndex(t *testing.T) {
 	require.NoError(t, w.writeHeld())
 	require.Equal(t, [][2]uint64{{4, 1}, {5, 1}, {6, 0}}, l.writes)
 }
+
+// Entries that another leader sends in place of older ones replace them, also when both wait for the same write.
+func TestWriteReplacesWhatConflicts(t *testing.T) {
+	terms := func(w *logWrite) (all []uint64) {
+		for i, e := range w.entries {
+			require.Equal(t, w.entries[0].GetIndex()+uint64(i), e.GetIndex())
+			all = append(all, e.GetTerm())
+		}
+		return all
+	}
+	w := &logWrite{}
+	w.add(stored(3, 4, []uint64{5, 6, 7}))
+	w.add(stored(4, 4, []uint64{6}))
+	require.Equal(t, []uint64{3, 4}, terms(w))
+	w.add(stored(4, 4, []uint64{7, 8}))
+	require.Equal(t, []uint64{3, 4, 4, 4}, terms(w))
+	w.add(stored(5, 4, []uint64{5}))
+	require.Equal(t, []uint64{5}, terms(w))
+}

@@ -36,6 +36,7 @@ type Node struct {
 	progress atomic.Pointer[progressMap]
 	changes  changes
 	stopped  chan struct{} // closed when Run returns
+	driven   bool          // by a Driven, in place of Run
 
 	// What follows is used by one goroutine at a time: the raft goroutine, or another in its place (turn).
 	mu            sync.Mutex
@@ -210,6 +211,9 @@ func (n *Node) propose(ctx context.Context, p proposal) error {
 func (n *Node) ApplyConfChange(cc raftpb.ConfChangeI) *raftpb.ConfState {
 	call := &confCall{cc: cc, done: make(chan struct{})}
 	n.calls.put(call)
+	if n.driven && n.exclusively(n.stepCalls) != nil {
+		panic(errUnwind)
+	}
 	<-call.done
 	if call.cs == nil {
 		panic(errUnwind)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
 
 	"github.com/petcd/petcd/server/config"
@@ -65,6 +66,37 @@ func TestLeaderWithAFullStateDiskGivesUp(t *testing.T) {
 	require.NoError(t, store.Flush())
 	status, body = get(t, old, "/readyz")
 	require.Equal(t, http.StatusOK, status, body)
+}
+
+// An I/O error of the state's disk ends the member, as one of the log's does; the others serve on.
+func TestMemberWhoseStateDiskFailsEnds(t *testing.T) {
+	var broken atomic.Value
+	broken.Store("")
+	c := servertest.Start(t, 3, servertest.WithFS(func(m *servertest.Member, fs vfs.FS) vfs.FS {
+		return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
+			if sync && strings.Contains(op.Path, "/state/") && strings.HasSuffix(op.Path, ".sst") && broken.Load() == m.Config.Name {
+				return syscall.EIO
+			}
+			return nil
+		}))
+	}))
+	fillKeys(t, c, c.Client(), 0, 20)
+	old := c.Leader()
+	broken.Store(old.Config.Name)
+	require.ErrorIs(t, old.Server.Replica().Store().Flush(), storage.ErrDiskFailing)
+	select {
+	case err := <-old.Server.Err():
+		require.ErrorIs(t, err, syscall.EIO)
+	case <-c.Context().Done():
+		require.FailNow(t, "the member goes on")
+	}
+	require.NoError(t, old.Server.Close())
+	old.Server = nil
+	fillKeys(t, c, c.Client(c.Leader()), 20, 30)
+	broken.Store("")
+	old.Restart()
+	requireEqualHashes(t, c)
 }
 
 // brokenManifest is a disk that refuses the state's manifest once broken is set.

@@ -18,9 +18,13 @@ func (p *peerPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	(*p.handler.Load()).ServeHTTP(w, r)
 }
 
-// paths is a handler of nothing but these paths.
+// paths is a handler of nothing but these paths. It must not say of others that there is nothing: who takes this member for
+// the leader still, and asks it for a lease, would take that for the lease's end.
 func paths(handlers map[string]http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the member is starting", http.StatusServiceUnavailable)
+	})
 	for path, h := range handlers {
 		mux.Handle(path, h)
 	}

@@ -95,7 +95,7 @@ func Start(ctx context.Context, c config.Config, o Options) (_ *Server, err erro
 	s.servePeers()
 	if s.cfg.FeatureGates["InitialCorruptCheck"] {
 		if err := s.checker.Initial(ctx); err != nil {
-			return nil, errors.Join(err, s.abandon())
+			return nil, errors.Join(s.replica.EndedByDamage(err), s.abandon())
 		}
 	}
 	s.run()

@@ -197,7 +197,7 @@ func TestForeign(t *testing.T) {
 		},
 		"some file": func(fs vfs.FS) { writeFile(t, fs, "data/README", []byte("hello")) },
 		"newer format": func(fs vfs.FS) {
-			writeFile(t, fs, "data/"+schema.PointerFile, []byte("petcd-state 2 engine-000001 f00\n"))
+			writeFile(t, fs, "data/"+schema.PointerFile, []byte("petcd-state 2 engine-000001 c7dbfadb\n"))
 		},
 		"other program": func(fs vfs.FS) {
 			writeFile(t, fs, "data/"+schema.PointerFile, []byte("MANIFEST-000001\n"))

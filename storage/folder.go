@@ -37,6 +37,9 @@ func locate(dir string, o Options) (string, error) {
 		return folder, nil
 	}
 	for _, n := range names {
+		if n != firstEngine && strings.HasPrefix(n, schema.EnginePrefix) {
+			return "", fmt.Errorf("%w: the pointer file of %s is missing", ErrCorrupt, dir)
+		}
 		if n != schema.LockFile && n != firstEngine && !leftover(n) {
 			return "", fmt.Errorf("%w: %s has no pointer file, but %s", ErrForeign, dir, n)
 		}

@@ -19,6 +19,7 @@ type Options struct {
 	Logger        *slog.Logger          // nil: discards
 	Still         bool                  // remove no compacted history and run no LSM compactions: the state is only looked at
 	Fatal         func(error)           // told when the state cannot go on, nor be closed; nil: a panic instead
+	Damaged       func(error)           // told of damage that is met while the state is open; it must not block; nil: nobody
 	Registerer    prometheus.Registerer // nil: no metrics
 
 	// Recent events are kept in memory for watchers, up to either bound.
@@ -52,5 +53,6 @@ func (o Options) engine() engine.Options {
 		Logger:        o.Logger,
 		Still:         o.Still,
 		Fatal:         o.Fatal,
+		Damaged:       o.Damaged,
 	}
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -18,28 +19,41 @@ const pointerLenMax = 256
 // encodePointer is the content of the pointer file that names an engine's
 // folder: format name, format version, folder and checksum, in one line.
 func encodePointer(folder string) []byte {
-	body := fmt.Sprintf("%s %d %s", schema.FormatName, schema.FormatVersion, folder)
+	return sealPointer(fmt.Sprintf("%s %d %s", schema.FormatName, schema.FormatVersion, folder))
+}
+
+// sealPointer adds the checksum.
+func sealPointer(body string) []byte {
 	return fmt.Appendf(nil, "%s %08x\n", body, crc32.ChecksumIEEE([]byte(body)))
 }
 
-// decodePointer returns the folder that a pointer file names.
+// isSealed tells whether a pointer file of any version matches its checksum.
+func isSealed(b []byte) bool {
+	body := string(b[:max(0, bytes.LastIndexByte(b, ' '))])
+	return string(sealPointer(body)) == string(b)
+}
+
+// decodePointer returns the folder that a pointer file names. What is not
+// this version's is foreign only if it is whole, or if nothing in it looks like
+// ours: a bit that turned over must not pass for another program's file.
 func decodePointer(b []byte) (string, error) {
 	name, rest, _ := strings.Cut(string(b), " ")
-	if name != schema.FormatName {
+	if name != schema.FormatName && !strings.Contains(string(b), schema.EnginePrefix) {
 		return "", fmt.Errorf("%w: pointer file begins with %.20q", ErrForeign, name)
+	}
+	if !isSealed(b) {
+		return "", fmt.Errorf("%w: pointer file does not match its checksum", ErrCorrupt)
 	}
 	var version int
 	var folder string
-	var sum uint32
-	if _, err := fmt.Sscanf(rest, "%d %s %08x\n", &version, &folder, &sum); err != nil {
+	if _, err := fmt.Sscanf(rest, "%d %s", &version, &folder); err != nil {
 		return "", fmt.Errorf("%w: pointer file: %w", ErrCorrupt, err)
 	}
 	if version != schema.FormatVersion {
 		return "", fmt.Errorf("%w: format version %d, this program knows %d", ErrForeign, version, schema.FormatVersion)
 	}
-	if string(encodePointer(folder)) != string(b) || !strings.HasPrefix(folder, schema.EnginePrefix) ||
-		strings.ContainsAny(folder, `/\`) {
-		return "", fmt.Errorf("%w: pointer file does not match its checksum", ErrCorrupt)
+	if name != schema.FormatName || !strings.HasPrefix(folder, schema.EnginePrefix) || strings.ContainsAny(folder, `/\`) {
+		return "", fmt.Errorf("%w: pointer file names %.40q", ErrCorrupt, folder)
 	}
 	return folder, nil
 }

@@ -89,7 +89,7 @@ func (c *contents) list(p place, main bool, found map[uint64]place) error {
 }
 
 // ownFiles may lie beside the segments.
-var ownFiles = []string{lockName, "lost+found", watermarkName, watermarkName + ".tmp", failoverName, failoverName + ".tmp", probeName}
+var ownFiles = []string{lockName, "lost+found", watermarkName, watermarkName + ".tmp", failoverName, failoverName + ".tmp", probeName, asideDir}
 
 // replay reads all segments. What one holds from the number on that the next one begins with is void.
 func (c *contents) replay() error {

@@ -31,8 +31,9 @@ var errSlow = errors.New("log: the disk is slow")
 
 // failover lets the log go on in another folder while the first one's disk hangs. The records since the last sync are written
 // again there, in a segment that takes the place of what the hanging one may still get (see the format). What a disk is asked
-// for is done by a goroutine of its own, which can be left waiting. Not so the watermark, which is on the first disk only: a
-// write into the page cache, and a sync when entries are replaced.
+// for is done by a goroutine of its own, which can be left waiting. The watermark is on the first disk only, and stays old while that
+// hangs (a write into the page cache does, too, where it has to wait for the file system's journal); but entries are replaced only
+// once it is lowered, however long that takes.
 type failover struct {
 	patience
 	logger  *slog.Logger
@@ -192,8 +193,11 @@ func (s *store) putWatched(b []byte, r *record, sync bool) (position, error) {
 		p.first = r.entries[0].GetIndex()
 	}
 	f.pending = append(f.pending, p)
-	if f.at == 1 && !f.disks[0].left.Load() {
+	switch left := f.disks[0].left.Load(); {
+	case f.at == 1 && !left:
 		return s.move(0)
+	case f.at == 0 && left: // it hung at the watermark
+		return s.move(1)
 	}
 	seg, own := s.w.seg, slices.Clone(b) // who is left waiting keeps what he was given
 	res := f.do(f.at, func() result {
@@ -215,6 +219,19 @@ func (s *store) putWatched(b []byte, r *record, sync bool) (position, error) {
 		f.pending = nil
 	}
 	return res.at[0], nil
+}
+
+// setMarkWatched sets the watermark, unless its disk hangs.
+func (s *store) setMarkWatched(m mark) error {
+	f := s.w.second
+	if f.disks[0].left.Load() {
+		return nil
+	}
+	r := f.do(0, func() result { return result{err: s.mark.set(m)} })
+	if errors.Is(r.err, errSlow) {
+		return nil
+	}
+	return r.err
 }
 
 // move writes the pending records again, in a new segment on another disk, and returns where the last one lies. They are

@@ -57,6 +57,56 @@ func TestAppendsGoOnInTheFailoverFolder(t *testing.T) {
 	require.NoError(t, again.Close())
 }
 
+// Where the first disk answers nothing at all, the watermark included, appends go on on the other one, and on the first when it is
+// well again.
+func TestAppendsGoOnWhereNothingAnswers(t *testing.T) {
+	mem := vfs.NewMem()
+	var hang atomic.Bool
+	release := make(chan struct{})
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if hang.Load() && strings.HasPrefix(op.Path, "log/") && op.Kind != errorfs.OpFileReadAt {
+			<-release
+		}
+		return nil
+	}))
+	o := hasty(Options{FailoverDir: "other-disk", segmentBytes: 2000})
+	l := mustOpen(t, fs, o)
+	require.NoError(t, l.Append(hardStateOf(1, 1, 0), entries(1, 1, 3, "before"), true))
+	appendSome := func(first, n uint64) {
+		done := make(chan error, 1)
+		go func() {
+			for i := first; i < first+n; i++ {
+				if err := l.Append(nil, entries(i, 1, 1, strings.Repeat("x", 200)), true); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+		case <-time.After(10 * time.Second):
+			close(release)
+			require.FailNow(t, "the appends hang with the disk")
+		}
+	}
+	hang.Store(true)
+	appendSome(4, 30)
+	hang.Store(false)
+	close(release)
+	f := l.w.second
+	require.Eventually(t, func() bool { return !f.disks[0].left.Load() }, 10*time.Second, time.Millisecond)
+	appendSome(34, 3)
+	require.Equal(t, uint64(36), l.mark.highest().last)
+	require.NoError(t, l.Close())
+	again := mustOpen(t, mem, o)
+	last, err := again.LastIndex()
+	require.NoError(t, err)
+	require.EqualValues(t, 36, last)
+	require.NoError(t, again.Close())
+}
+
 // Segments that another log left in the failover folder are not taken in: neither by a new log nor by one that had no such
 // folder.
 func TestSegmentsOfAnotherLogAreRefused(t *testing.T) {

@@ -172,7 +172,11 @@ func (s *store) remove(old []*segment) {
 
 // noteDurable tells the watermark what is durable now.
 func (s *store) noteDurable(m mark) error {
-	if err := s.mark.set(m); err != nil {
+	set := s.mark.set
+	if s.w.second != nil {
+		set = s.setMarkWatched
+	}
+	if err := set(m); err != nil {
 		return s.fail.set(err)
 	}
 	return nil
@@ -184,13 +188,15 @@ func (s *store) Close() error {
 	defer s.writeMu.Unlock()
 	defer s.m.unregister(s.reg)
 	var err error
-	if s.fail.get() == nil {
-		s.mu.RLock()
-		m := s.synced
-		s.mu.RUnlock()
-		err = s.mark.set(m)
+	if !s.w.second.hangs(s.w.place) {
+		if s.fail.get() == nil {
+			s.mu.RLock()
+			m := s.synced
+			s.mu.RUnlock()
+			err = s.mark.set(m)
+		}
+		err = errors.Join(err, s.mark.close())
 	}
-	err = errors.Join(err, s.mark.close())
 	s.w.second.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,10 +25,19 @@ type mark struct{ last, term, vote uint64 }
 // watermark is the second place that knows how far the log was durable (I3). Slots are written in turns, without a sync
 // as long as the mark rises: it costs a write into the page cache, survives a kill, and after a power cut it is only old.
 type watermark struct {
+	writing sync.Mutex // held during a write, which may hang with its disk
+	file    vfs.File
+	seq     uint64 // of the newest slot
+
 	mu   sync.Mutex
-	file vfs.File
-	mark mark
-	seq  uint64 // of the newest slot
+	mark mark // what the file says, or is about to say
+}
+
+// highest is the highest mark that the file may hold.
+func (w *watermark) highest() mark {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mark
 }
 
 func encodeWatermark(seq uint64, m mark) []byte {
@@ -124,9 +133,9 @@ func openWatermark(fs vfs.FS, dir string, seq uint64, m mark) (*watermark, error
 
 // set records what is durable now.
 func (w *watermark) set(m mark) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if m == w.mark {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if m == w.highest() {
 		return nil
 	}
 	return w.write(m)
@@ -136,12 +145,12 @@ func (w *watermark) set(m mark) error {
 // take the shorter log for a damaged one. So it is durable on return. It is rare: a new leader overwrites what an old one
 // could not commit.
 func (w *watermark) lower(last uint64) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if last >= w.mark.last {
+	if last >= w.highest().last {
 		return nil
 	}
-	m := w.mark
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	m := w.highest()
 	m.last = last
 	if err := w.write(m); err != nil {
 		return err
@@ -153,17 +162,20 @@ func (w *watermark) lower(last uint64) error {
 }
 
 func (w *watermark) write(m mark) error {
+	w.mu.Lock()
+	w.mark = m
+	w.mu.Unlock()
 	seq := w.seq + 1
 	if _, err := w.file.WriteAt(encodeWatermark(seq, m), int64(seq%2)*watermarkSlot); err != nil {
 		return fmt.Errorf("log: write watermark: %w", err)
 	}
-	w.seq, w.mark = seq, m
+	w.seq = seq
 	return nil
 }
 
 // close makes the newest mark durable.
 func (w *watermark) close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	return errors.Join(w.file.Sync(), w.file.Close())
 }

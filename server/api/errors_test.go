@@ -25,7 +25,7 @@ import (
 // member or a start, or are answered in another way.
 var inward = map[string]bool{
 	"membership.ErrBadChange": true, "membership.ErrBadVersion": true, "membership.ErrCorrupt": true, "membership.ErrMismatch": true, "membership.ErrUnreachable": true,
-	"replica.ErrCorrupt": true, "replica.ErrForeign": true, "replica.ErrLocked": true, "replica.ErrNothingThere": true, "replica.ErrRemoved": true, "replica.ErrUnfinishedRestore": true,
+	"replica.ErrCorrupt": true, "replica.ErrDamaged": true, "replica.ErrForeign": true, "replica.ErrLocked": true, "replica.ErrNothingThere": true, "replica.ErrRemoved": true, "replica.ErrUnfinishedRestore": true,
 	"auth.ErrBadOptions": true, "auth.ErrCorrupt": true,
 	"storage.ErrCorrupt": true, "storage.ErrForeign": true, "storage.ErrFatal": true,
 }

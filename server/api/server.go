@@ -21,6 +21,7 @@ import (
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/recipes"
 	"github.com/petcd/petcd/server/requestlog"
+	"github.com/petcd/petcd/server/rpc"
 )
 
 // requestOverhead is what a message may be larger than the largest request, for
@@ -60,6 +61,7 @@ type Server struct {
 	traced   bool
 	leaders  leaderWatch
 	grpc     *grpc.Server
+	rpc      *rpc.Server // nil: grpc serves all connections
 	health   *health.Server
 
 	txnOpsMax             int
@@ -103,20 +105,50 @@ func New(o Options) (*Server, error) {
 		options = append(options, grpc.StatsHandler(o.Tracing))
 	}
 	s.grpc = grpc.NewServer(options...)
-	services := recipes.NewChannel(s.admit)
-	for _, r := range []grpc.ServiceRegistrar{s.grpc, services} {
-		pb.RegisterKVServer(r, &kvService{Server: s})
-		pb.RegisterWatchServer(r, &watchService{Server: s})
-		pb.RegisterLeaseServer(r, &leaseService{Server: s})
-	}
-	pb.RegisterClusterServer(s.grpc, &clusterService{Server: s})
-	pb.RegisterAuthServer(s.grpc, &authService{Server: s})
-	pb.RegisterMaintenanceServer(s.grpc, &maintenanceService{Server: s})
-	recipes.Register(s.grpc, services)
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	services := recipes.NewChannel(s.admit)
+	s.registerStore(services)
+	s.register(s.grpc, services)
+	if c.GRPCFastPath && !s.traced {
+		s.rpc = rpc.New(s.rpcOptions(&c))
+		s.register(s.rpc, services)
+	}
 	m.addServices(s.grpc.GetServiceInfo())
 	return s, nil
+}
+
+// register adds all services to a transport.
+func (s *Server) register(r grpc.ServiceRegistrar, services *recipes.Channel) {
+	s.registerStore(r)
+	pb.RegisterClusterServer(r, &clusterService{Server: s})
+	pb.RegisterAuthServer(r, &authService{Server: s})
+	pb.RegisterMaintenanceServer(r, &maintenanceService{Server: s})
+	recipes.Register(r, services)
+	grpc_health_v1.RegisterHealthServer(r, s.health)
+}
+
+// registerStore adds the services that the recipes use, too.
+func (s *Server) registerStore(r grpc.ServiceRegistrar) {
+	pb.RegisterKVServer(r, &kvService{Server: s})
+	pb.RegisterWatchServer(r, &watchService{Server: s})
+	pb.RegisterLeaseServer(r, &leaseService{Server: s})
+}
+
+// rpcOptions are those of petcd's own transport; what they say is what options say to grpc-go.
+func (s *Server) rpcOptions(c *config.Config) rpc.Options {
+	return rpc.Options{
+		Credentials:    handshaken{},
+		Unary:          s.unary,
+		Stream:         s.stream,
+		Sent:           s.metrics.sentBytes,
+		Received:       s.metrics.receivedBytes,
+		MessageMax:     s.MaxMessageBytes(),
+		StreamsMax:     c.MaxConcurrentStreams,
+		ConnectTimeout: connectionTimeout,
+		PingInterval:   c.GRPCKeepAliveInterval,
+		PingTimeout:    c.GRPCKeepAliveTimeout,
+		PingMinTime:    c.GRPCKeepAliveMinTime,
+	}
 }
 
 // options are gRPC's limits, as etcd sets them, and what makes a small call
@@ -155,6 +187,9 @@ func (s *Server) MaxMessageBytes() int { return s.requestBytesMax + requestOverh
 
 // Serve answers the connections of l until Stop. It returns nil after Stop.
 func (s *Server) Serve(l net.Listener) error {
+	if s.rpc != nil {
+		return s.rpc.Serve(l)
+	}
 	return s.grpc.Serve(l)
 }
 
@@ -166,6 +201,9 @@ func (s *Server) Stop(ctx context.Context) {
 		defer close(done)
 		s.grpc.GracefulStop()
 	}()
+	if s.rpc != nil {
+		s.rpc.Stop(ctx)
+	}
 	select {
 	case <-done:
 	case <-ctx.Done():

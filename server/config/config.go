@@ -51,9 +51,11 @@ type Config struct {
 	AutoCompactionRetention time.Duration
 	AutoCompactionRevisions int64
 
-	MaxTxnOps                   uint
-	MaxRequestBytes             uint
-	MaxConcurrentStreams        uint32
+	MaxTxnOps            uint
+	MaxRequestBytes      uint
+	MaxConcurrentStreams uint32
+	// GRPCFastPath serves gRPC by petcd's own transport instead of grpc-go's.
+	GRPCFastPath                bool
 	GRPCKeepAliveMinTime        time.Duration
 	GRPCKeepAliveInterval       time.Duration
 	GRPCKeepAliveTimeout        time.Duration

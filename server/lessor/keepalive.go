@@ -35,11 +35,7 @@ func (l *Lessor) atLeader(ctx context.Context, here, there func(context.Context)
 	tctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
 	for {
-		ask := there
-		if l.replica.Status().IsLeader {
-			ask = here
-		}
-		err := ask(tctx)
+		err := l.ask(tctx, here, there)
 		if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, replica.ErrStopped) {
 			return err
 		}
@@ -57,6 +53,25 @@ func (l *Lessor) atLeader(ctx context.Context, here, there func(context.Context)
 	}
 }
 
+// ask calls here or there, once. When leadership moves it gives that up: the new leader is to be asked then, and what the old one
+// waits for may not come before the lease ends, as where its disk hangs.
+func (l *Lessor) ask(ctx context.Context, here, there func(context.Context) error) error {
+	changed := l.replica.LeaderChanged()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if l.replica.Status().IsLeader {
+		return here(ctx)
+	}
+	return there(ctx)
+}
+
 // renew gives a lease its full time on this member's clock.
 func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 	ensure := l.replica.ReadBarrier
@@ -66,6 +81,7 @@ func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 	if err := ensure(ctx); err != nil { // I2
 		return 0, err
 	}
+	sure := !l.cfg.FastKeepAlive
 	for {
 		l.mu.Lock()
 		e, demoted := l.leases[id], l.demoted
@@ -73,6 +89,17 @@ func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 		case demoted == nil:
 			l.mu.Unlock()
 			return 0, ErrNotPrimary
+		case e == nil && !sure:
+			l.mu.Unlock()
+			// Another member may lead already and have granted it: that a lease is gone is never said on old knowledge.
+			if err := l.replica.ReadBarrier(ctx); err != nil {
+				return 0, err
+			}
+			if !l.replica.Status().IsLeader {
+				return 0, ErrNotPrimary
+			}
+			sure = true
+			continue
 		case e == nil:
 			l.mu.Unlock()
 			return 0, ErrNotFound

@@ -30,6 +30,8 @@ type fake struct {
 	err      error // of proposals
 	refused  error // of applying them
 	barrier  error
+	hangs    bool // a barrier ends with its context only
+	asked    int  // how often another leader was asked
 }
 
 func newFake() *fake { return &fake{leader: true, changed: make(chan struct{})} }
@@ -48,7 +50,11 @@ func (f *fake) Propose(_ context.Context, r *pb.InternalRaftRequest) (*apply.Res
 	return &apply.Result{Err: f.refused}, f.err
 }
 
-func (f *fake) ReadBarrier(context.Context) error {
+func (f *fake) ReadBarrier(ctx context.Context) error {
+	if f.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.barrier
@@ -70,6 +76,9 @@ func (f *fake) LeaderChanged() <-chan struct{} {
 func (f *fake) Store() *storage.Store { return nil }
 
 func (f *fake) AskLeader(context.Context, string, []byte) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
 	return nil, replica.ErrNoLeader
 }
 
@@ -124,6 +133,21 @@ func TestExpiredLeasesAreRevokedInOrderOfExpiry(t *testing.T) {
 		l.Revoked(2)
 		time.Sleep(20 * time.Second)
 		require.Equal(t, []int64{2, 3, 1}, uniq(f.revoked()))
+	})
+}
+
+// What a leader whose disk hangs can't answer is asked of the next one, as soon as there is one.
+func TestKeepAliveDoesNotStayWithAnOldLeader(t *testing.T) {
+	f := newFake()
+	f.hangs = true
+	bubble(t, f, func(ctx context.Context, l *Lessor) {
+		l.Granted(1, 5)
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		time.AfterFunc(time.Second, func() { f.set(func() { f.leader = false }) })
+		_, err := l.KeepAlive(ctx, 1)
+		require.Error(t, err)
+		require.Positive(t, f.asked)
 	})
 }
 
@@ -338,4 +362,33 @@ func TestPeerPort(t *testing.T) {
 	ttl := &pb.LeaseTimeToLiveResponse{}
 	require.NoError(t, unwrap(ask(timeToLivePath, "POST", body).Body.Bytes(), ttl))
 	require.EqualValues(t, 60, ttl.GrantedTTL)
+}
+
+// TestALeaseThatALaterLeaderGrantedIsNotGone asks one who does not know yet that another leads.
+func TestALeaseThatALaterLeaderGrantedIsNotGone(t *testing.T) {
+	f := &deposed{fake: newFake()}
+	l := New(Config{FastKeepAlive: true})
+	l.replica, f.lessor = f, l
+	l.promote()
+	_, err := l.renew(t.Context(), 7)
+	require.ErrorIs(t, err, ErrNotPrimary, "the leader must be asked")
+
+	f.again = true
+	_, err = l.renew(t.Context(), 7)
+	require.ErrorIs(t, err, ErrNotFound)
+}
+
+// deposed takes itself for the leader until it asks a majority; after that it is one only if it was elected again.
+type deposed struct {
+	*fake
+	again bool
+}
+
+// EnsureLeader implements Replica, by an answer of a moment ago.
+func (*deposed) EnsureLeader(context.Context) error { return nil }
+
+// ReadBarrier implements Replica.
+func (d *deposed) ReadBarrier(context.Context) error {
+	d.leader = d.again
+	return nil
 }

@@ -90,6 +90,13 @@ func (m *Member) AddFlags(flags ...string) {
 	m.flags = append(m.flags[:len(m.flags):len(m.flags)], flags...)
 }
 
+// Args is the command line of the next Start, without the program's name.
+func (m *Member) Args() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]string(nil), m.flags...)
+}
+
 // Kill ends the process at once, as kill -9 does, and waits until it is gone.
 func (m *Member) Kill() error {
 	m.mu.Lock()

@@ -17,12 +17,8 @@ import (
 // identify finds out who this member is: from its log, when it ran before; otherwise from its flags, as a founder of a new
 // cluster or as one that an existing cluster added.
 func (r *Replica) identify(ctx context.Context) (*identity, error) {
-	id := &identity{}
 	if meta := r.log.Metadata(); meta != nil {
-		if err := json.Unmarshal(meta, id); err != nil || id.MemberID == 0 {
-			return nil, fmt.Errorf("%w: metadata of the log", ErrCorrupt)
-		}
-		return id, nil
+		return decodeIdentity(meta)
 	}
 	last, err := r.log.LastIndex()
 	if err != nil {
@@ -36,6 +32,7 @@ func (r *Replica) identify(ctx context.Context) (*identity, error) {
 			return nil, err
 		}
 	}
+	var id *identity
 	if r.cfg.Member.IsNew() {
 		id, err = r.foundCluster(ctx)
 	} else {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
+	"github.com/petcd/petcd/raft/transport"
 	"github.com/petcd/petcd/server/config"
 )
 
@@ -38,6 +39,8 @@ type Config struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// TLS makes the configuration of a connection to a peer's https URL at host; nil trusts the system's CAs.
 	TLS func(host string) *tls.Config
+	// Network makes what carries messages between members; nil means transport.New. A simulation has its own.
+	Network func(transport.Config) Network
 	// Filter, when set, is asked for every message between members: false drops it. Tests cut single links with it.
 	Filter func(from, to uint64) bool
 }

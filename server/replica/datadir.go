@@ -104,10 +104,16 @@ func exists(fs vfs.FS, path string) bool {
 	return err == nil
 }
 
-// makeDir makes a directory that only its owner may enter, and makes its name durable. An existing one keeps its mode.
+// makeDir makes a directory that only its owner may enter, those above it that are missing, and their names durable. An
+// existing one keeps its mode.
 func makeDir(fs vfs.FS, dir string) error {
 	if exists(fs, dir) {
 		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
 	}
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("replica: make data directory: %w", err)
@@ -168,4 +174,15 @@ type identity struct {
 	ClusterID uint64          `json:"cluster_id"`
 	Founders  json.RawMessage `json:"founders,omitempty"`
 	Peers     json.RawMessage `json:"peers,omitempty"`
+	// RegainVote is set for a member that lost its log, had a vote, and joined again as a learner.
+	RegainVote bool `json:"regain_vote,omitempty"`
+}
+
+// decodeIdentity reads it.
+func decodeIdentity(record []byte) (*identity, error) {
+	id := &identity{}
+	if err := json.Unmarshal(record, id); err != nil || id.MemberID == 0 {
+		return nil, fmt.Errorf("%w: metadata of the log", ErrCorrupt)
+	}
+	return id, nil
 }

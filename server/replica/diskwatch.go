@@ -2,6 +2,9 @@ package replica
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -14,7 +17,8 @@ const (
 )
 
 // watchDisk tells of a state disk that fails or hangs, and makes a leader give leadership up, until ctx ends. The log may be
-// well meanwhile: then the leader commits what it can't apply, and its clients wait.
+// well meanwhile: then the leader commits what it can't apply, and its clients wait. While there is no room, or the disk hangs,
+// the member waits; an I/O error ends it, as it does of the log's: what such a disk says later is not to be relied on.
 func (r *Replica) watchDisk(ctx context.Context) {
 	var bad bool
 	var gaveUp time.Time
@@ -31,6 +35,10 @@ func (r *Replica) watchDisk(ctx context.Context) {
 			r.logger.Warn("giving up leadership for the state disk's sake", "error", err)
 			gaveUp = time.Now()
 			r.Resign(ctx)
+		}
+		if errors.Is(err, syscall.EIO) {
+			r.fail(fmt.Errorf("replica: the state disk is not to be relied on: %w", err))
+			return
 		}
 		sleep(ctx, diskInterval)
 	}

@@ -17,7 +17,9 @@
 //	I2. A waiter is answered after the batch that holds its entry was committed, never before.
 //	I3. The applied index that readers wait for is published after the commit of its batch, and before its waiters are
 //	    answered: who has an answer, reads his write.
-//	I4. A log that ends before the state's applied index is damage, and the member does not start.
+//	I4. A log that is damaged, or ends before the state's applied index, is never voted with: the member joins its cluster
+//	    again under a new id, which promised nothing (rejoin.go), or does not start. A state that is damaged is made
+//	    anew and put in its place whole (repair.go). Without help from others a start changes nothing.
 //
 // Concurrency: the apply goroutine of the raft node calls applyLoop and owns the applier and the cluster's changes.
 // Everything exported by Replica is safe from any goroutine.

@@ -71,6 +71,9 @@ var (
 	// ErrCorrupt marks a log and a state that do not belong together, or that are damaged.
 	ErrCorrupt = errors.New("replica: data directory is damaged")
 
+	// ErrDamaged is why a member stops that met damage while it ran, and repairs itself at its next start.
+	ErrDamaged = errors.New("replica: the data directory was damaged; the next start repairs it")
+
 	// ErrForeign marks a data directory that was not written by petcd.
 	ErrForeign = errors.New("replica: not a petcd data directory")
 

@@ -10,6 +10,7 @@ import (
 
 // follow makes the connections what a change of members says.
 func (r *Replica) follow(e membership.Effect) {
+	r.noteMove()
 	m := e.Member
 	local := m.ID == r.cluster.LocalID()
 	switch e.Kind {
@@ -62,6 +63,7 @@ func (r *Replica) logMember(message string, m *membership.Member) {
 // connect makes the connections those of the members there are now: after opening, and, given the members there were,
 // after a snapshot. Connections that stay are left alone.
 func (r *Replica) connect(before []*membership.Member) {
+	r.noteMove()
 	for _, m := range before {
 		if m.ID != r.cluster.LocalID() && r.cluster.Member(m.ID) == nil {
 			r.transport.RemovePeer(m.ID)

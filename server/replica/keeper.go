@@ -48,15 +48,16 @@ func (k *logKeeper) run(ctx context.Context, l log.Log) {
 	}
 }
 
-// compact lets go of the entries up to the smaller of two indexes: what a crash would leave of the state, and the applied
-// index less what slow followers may want. (I1: an entry that the state could lose is never let go.)
+// compact lets go of the entries up to the smallest of three indexes: what a crash would leave of the state, the applied index less
+// what slow followers may want, and what raft knows to be applied: before it stands for election it looks through what it takes for
+// not applied yet. (I1: an entry that the state could lose is never let go.)
 func (k *logKeeper) compact(l log.Log) error {
 	applied := k.r.applied.index.Load()
 	keep := k.r.cfg.Member.SnapshotCatchUpEntries
 	if applied <= keep {
 		return nil
 	}
-	index := min(applied-keep, k.r.store.DurableApplied())
+	index := min(applied-keep, k.r.store.DurableApplied(), k.r.node.Status().Applied)
 	first, err := l.FirstIndex()
 	if err != nil {
 		return err

@@ -58,6 +58,12 @@ func newMetrics(r *Replica, reg prometheus.Registerer) *metrics {
 		Help: "Whether the disk under the state takes writes. 1 if it does, 0 while they fail or hang."}, func() float64 { return truth(r.store.Health() == nil) }))
 	register(reg, prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "disk", Name: "state_stalls_total",
 		Help: "The total number of times that an operation of the disk under the state was found to take more than five seconds."}, func() float64 { return float64(r.store.Stalls()) }))
+	repairs := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "server", Name: "repairs_total",
+		Help: "How often a part of the data directory was found damaged and made anew from the other members, by this process' last start."}, []string{"part"})
+	for _, p := range []part{theLog, theState} {
+		repairs.WithLabelValues(string(p)).Add(float64(r.repaired[p]))
+	}
+	register(reg, repairs)
 	gauge("proposals_applied_total", "The total number of consensus proposals applied.", func() float64 { return float64(r.applied.index.Load()) })
 
 	id := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "server", Name: "id",

@@ -36,59 +36,83 @@ func Open(ctx context.Context, c Config) (_ *Replica, err error) {
 		logger:  c.Logger,
 		ready:   make(chan struct{}),
 		stopped: make(chan struct{}),
+
+		damage:   make(damageWatch, 1),
+		repaired: map[part]int{},
+		moved:    make(chan struct{}, 1),
 	}
 	// A lease must outlive an election, with half of one to spare, rounded up to seconds.
 	r.leaseTTLMin = int64((3*c.Member.ElectionTimeout/2 + time.Second - 1) / time.Second)
 	r.leader.lostFor = 2 * c.Member.ElectionTimeout
 	r.peers = &peers{client: newPeerClient(c.Dial, c.TLS)}
-	if err := r.openFiles(); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.closeFiles())
-		}
-	}()
-	id, err := r.identify(ctx)
+	id, err := r.openWhole(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.reconcile(id); err != nil {
-		return nil, err
+	r.regain = id.RegainVote
+	if err := r.assemble(id); err != nil {
+		return nil, errors.Join(err, r.closeFiles())
 	}
-	if err := r.load(id); err != nil {
-		return nil, err
-	}
-	return r, r.assemble(id)
+	return r, nil
 }
 
 // openFiles opens the data directory, the log and the state.
-func (r *Replica) openFiles() (err error) {
-	m := &r.cfg.Member
-	if r.dir, err = openDataDir(r.cfg.FS, m.DataDir, m.WALDir); err != nil {
+func (r *Replica) openFiles() error {
+	if err := r.openLog(); err != nil {
 		return err
 	}
-	opened := time.Now()
-	r.log, err = log.Open(r.dir.logDir, log.Options{
-		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, FailoverDir: m.WALFailoverDir,
-		UnsafeNoSync: m.UnsafeNoFsync,
-	})
-	if err != nil {
-		return errors.Join(dirError(err), r.closeFiles())
-	}
+	m, opened := &r.cfg.Member, time.Now()
+	var err error
 	r.store, err = storage.Open(r.dir.state, storage.Options{
-		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, Fatal: r.cfg.Fatal,
+		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, Fatal: r.cfg.Fatal, Damaged: r.damage.meet,
 		CompactionBatchRows: m.CompactionBatchLimit, CompactionPause: m.CompactionSleepInterval,
 		Still: r.cfg.still,
 	})
 	if err != nil {
-		return errors.Join(dirError(err), r.closeFiles())
+		return errors.Join(inPart(theState, dirError(err)), r.closeFiles())
 	}
 	r.logger.Info("opened backend db", "path", r.dir.state, "took", time.Since(opened))
 	return nil
 }
 
-// closeFiles closes what openFiles opened.
+// openLog opens the data directory and the log.
+func (r *Replica) openLog() error {
+	if err := r.openDir(); err != nil {
+		return err
+	}
+	var err error
+	if r.log, err = log.Open(r.dir.logDir, r.logOptions()); err != nil {
+		return errors.Join(inPart(theLog, dirError(err)), r.closeFiles())
+	}
+	return nil
+}
+
+// openDir opens the data directory and finishes what a repair left unfinished.
+func (r *Replica) openDir() (err error) {
+	if r.dir, err = openDataDir(r.cfg.FS, r.cfg.Member.DataDir, r.cfg.Member.WALDir); err != nil {
+		return err
+	}
+	if err = r.dir.finishSwap(); err == nil && !r.cfg.still {
+		var j *rejoining
+		if j, err = r.dir.rejoining(); err == nil && j != nil && j.New != nil {
+			err = r.finishRejoin(j)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, r.closeFiles())
+	}
+	return nil
+}
+
+// logOptions are how the log is opened.
+func (r *Replica) logOptions() log.Options {
+	m := &r.cfg.Member
+	return log.Options{
+		FS: r.cfg.FS, Logger: r.logger, Registerer: r.cfg.Registerer, FailoverDir: m.WALFailoverDir, UnsafeNoSync: m.UnsafeNoFsync,
+	}
+}
+
+// closeFiles closes what openFiles opened. Without that it does nothing.
 func (r *Replica) closeFiles() error {
 	var errs []error
 	if r.store != nil {
@@ -97,7 +121,11 @@ func (r *Replica) closeFiles() error {
 	if r.log != nil {
 		errs = append(errs, r.log.Close())
 	}
-	return errors.Join(append(errs, r.dir.close())...)
+	if r.dir != nil {
+		errs = append(errs, r.dir.close())
+	}
+	r.store, r.log, r.dir = nil, nil, nil
+	return errors.Join(errs...)
 }
 
 // dirError says of an error of the log or the state what it means for the data directory.
@@ -123,23 +151,26 @@ func (r *Replica) reconcile(id *identity) error {
 	}
 	stored, err := membership.StoredID(r.store)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return inPart(theState, err)
 	}
 	if stored != 0 && stored != id.ClusterID {
 		return fmt.Errorf("%w: the log belongs to cluster %s, the state to cluster %s", ErrCorrupt, hexID(id.ClusterID), hexID(stored))
 	}
 	if last < applied {
-		if err := r.finishInstall(applied, term, last); err != nil {
+		if err := r.finishInstall(applied, term, fmt.Errorf("the log ends at index %d, the state at %d", last, applied)); err != nil {
 			return err
 		}
 	} else if first, err := r.log.FirstIndex(); err != nil {
 		return err
 	} else if applied+1 < first {
-		return fmt.Errorf("%w: the log begins at index %d, the state ends at %d", ErrCorrupt, first, applied)
+		return inPart(theState, fmt.Errorf("%w: the log begins at index %d, the state ends at %d", ErrCorrupt, first, applied))
 	} else if logged, err := r.log.Term(applied); err != nil {
-		return err
+		return inPart(theLog, err)
 	} else if logged != term {
-		return fmt.Errorf("%w: entry %d is of term %d in the log, of term %d in the state", ErrCorrupt, applied, logged, term)
+		misfit := fmt.Errorf("entry %d is of term %d in the log, of term %d in the state", applied, logged, term)
+		if err := r.finishInstall(applied, term, misfit); err != nil {
+			return err
+		}
 	}
 	if r.cfg.Member.ForceNewCluster {
 		return r.standAlone(id)
@@ -147,21 +178,21 @@ func (r *Replica) reconcile(id *identity) error {
 	return nil
 }
 
-// finishInstall empties a log that ends before the state, if that is because the member stopped between the installation
-// of a snapshot and the emptying of its log. Otherwise the log lost entries.
-func (r *Replica) finishInstall(applied, term, last uint64) error {
+// finishInstall empties a log that does not lead to the state, if that is because the member stopped between the installation
+// of a snapshot, or of another member's state, and the emptying of its log. Otherwise the log lost entries, as misfit says.
+func (r *Replica) finishInstall(applied, term uint64, misfit error) error {
 	installing, err := r.dir.installing()
 	if err != nil {
 		return err
 	}
 	if installing != applied {
-		return fmt.Errorf("%w: the log ends at index %d, the state at %d; remove this member and add it again", ErrCorrupt, last, applied)
+		return inPart(theLog, fmt.Errorf("%w: %w", ErrCorrupt, misfit))
 	}
 	conf, err := loadConfState(r.store)
 	if err != nil {
 		return err
 	}
-	r.logger.Info("finishing the installation of a snapshot", "index", applied, "log_last_index", last)
+	r.logger.Info("finishing the installation of a snapshot", "index", applied, "because", misfit)
 	return r.log.Reset(&raftpb.SnapshotMetadata{ConfState: conf, Index: &applied, Term: &term}, nil)
 }
 
@@ -202,7 +233,7 @@ func (r *Replica) assemble(id *identity) (err error) {
 		return err
 	}
 	m := &r.cfg.Member
-	r.transport = transport.New(transport.Config{
+	r.transport = newNetwork(r.cfg.Network, transport.Config{
 		ID: id.MemberID, ClusterID: id.ClusterID,
 		Version: version.Etcd, MinClusterVersion: version.MinCluster,
 		Raft: raftPort{r}, Snapshots: snapshots{r},

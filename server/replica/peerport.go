@@ -26,6 +26,8 @@ func (r *Replica) PeerHandler(more map[string]http.Handler) http.Handler {
 	mux.Handle("/raft/", raft)
 	mux.HandleFunc(membersPath, r.serveMembers)
 	mux.HandleFunc(promotePath, r.servePromote)
+	mux.HandleFunc(statePath, r.serveState)
+	mux.HandleFunc(rejoinPath, r.serveRejoin)
 	mux.HandleFunc("/version", r.serveVersion)
 	mux.HandleFunc(downgradeEnabledPath, r.serveDowngradeEnabled)
 	for path, h := range more {

@@ -67,6 +67,11 @@ func call(ctx context.Context, client *http.Client, method, url, contentType str
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	return do(client, req)
+}
+
+// do is call for a request that is made.
+func do(client *http.Client, req *http.Request) ([]byte, http.Header, error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, nil, err
@@ -101,6 +106,17 @@ func (p *peers) post(ctx context.Context, id uint64, path, contentType string, b
 	return nil, err
 }
 
+// signed sends a request to a peer URL that says who asks, and returns the body of the answer.
+func (p *peers) signed(ctx context.Context, method, url string, body []byte, id *identity) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	sign(req, id)
+	b, _, err := do(p.client, req)
+	return b, err
+}
+
 // promote asks the leader to promote a learner.
 func (p *peers) promote(ctx context.Context, leader, id uint64) ([]*membership.Member, error) {
 	b, err := p.post(ctx, leader, promotePath+strconv.FormatUint(id, 10), "", nil)
@@ -117,11 +133,7 @@ func (p *peers) promote(ctx context.Context, leader, id uint64) ([]*membership.M
 	if err != nil {
 		return nil, err
 	}
-	var members []*membership.Member
-	if err := json.Unmarshal(b, &members); err != nil {
-		return nil, fmt.Errorf("replica: decode promoted members: %w", err)
-	}
-	return members, nil
+	return membership.DecodeMembers(b)
 }
 
 // askMembers returns the members and the id of the cluster that the first peer to answer belongs to.
@@ -147,9 +159,9 @@ func askMembersOf(ctx context.Context, client *http.Client, url string) (uint64,
 	if err != nil {
 		return 0, nil, err
 	}
-	var members []*membership.Member
-	if err := json.Unmarshal(b, &members); err != nil {
-		return 0, nil, fmt.Errorf("decode members: %w", err)
+	members, err := membership.DecodeMembers(b)
+	if err != nil {
+		return 0, nil, err
 	}
 	id, err := types.IDFromString(header.Get("X-Etcd-Cluster-ID"))
 	if err != nil || len(members) == 0 {

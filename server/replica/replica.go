@@ -10,7 +10,6 @@ import (
 
 	"github.com/petcd/petcd/raft"
 	"github.com/petcd/petcd/raft/log"
-	"github.com/petcd/petcd/raft/transport"
 	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/server/auth"
 	"github.com/petcd/petcd/server/membership"
@@ -31,7 +30,7 @@ type Replica struct {
 	applier   *apply.Applier
 	auth      *auth.Store
 	node      *raft.Node
-	transport *transport.Transport
+	transport Network
 	peers     *peers
 	connected connections
 	metrics   *metrics
@@ -44,7 +43,14 @@ type Replica struct {
 	leader  leadership
 	lease   leaderLease
 
+	regain bool // this member lost its vote with its log
+
 	loginsAfter uint64 // the log's last index when it was opened
+
+	damage   damageWatch
+	repaired map[part]int  // by this start
+	sending  sync.Mutex    // held while another member is sent the state
+	moved    chan struct{} // 1 deep: the members changed
 
 	ready   chan struct{} // closed when this member has published itself
 	stopped chan struct{} // closed when Run begins to end
@@ -77,11 +83,16 @@ func (r *Replica) Run(ctx context.Context) error {
 	r.spawn(r.watchDowngrade)
 	r.spawn(r.promoteLearners)
 	r.spawn(r.watchDisk)
+	r.spawn(r.watchDamage)
+	r.spawn(r.keepAddresses)
+	if r.regain {
+		r.spawn(r.regainVote)
+	}
 	r.spawn(r.quota.run)
 	r.spawn(r.auth.Run)
 	r.spawn(func(ctx context.Context) { r.keeper.run(ctx, r.log) })
 	stop := context.AfterFunc(ctx, func() { close(r.stopped) })
-	err := r.node.Run(ctx)
+	err := r.EndedByDamage(r.node.Run(ctx))
 	cancel(err)
 	if stop() {
 		close(r.stopped)

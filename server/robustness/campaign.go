@@ -1,10 +1,12 @@
 package robustness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +20,7 @@ const (
 	settleQuiet = 300 * time.Millisecond
 	// checkBudget bounds the search for a linearization of one epoch.
 	checkBudget = 2 * time.Minute
-	// calmMax is the longest time of load between two faults.
+	// calmMax is the longest time of load between two faults, unless the campaign says.
 	calmMax = 300 * time.Millisecond
 )
 
@@ -30,7 +32,9 @@ type Campaign struct {
 	Watchers int
 	V2       V2 // what API 2's clients do meanwhile
 	Faults   []Fault
-	Epoch    int // faults per epoch
+	Epoch    int           // faults per epoch
+	Calm     time.Duration // the longest time of load between two faults; 0: calmMax
+	Tidy     bool          // delete an epoch's keys after it, so that the store stays small
 	Logf     func(format string, args ...any)
 
 	epochs int // of all runs: no two use the same keys (I4)
@@ -39,16 +43,6 @@ type Campaign struct {
 	tamper func(*traffic)
 	// tamperV2 does so with API 2's.
 	tamperV2 func(*v2Epoch)
-}
-
-// Summary is what a campaign did.
-type Summary struct {
-	Epochs, Faults, Kills int
-	Operations, Ambiguous int
-	Events                int
-	Sessions              int
-	Revision              int64
-	V2                    V2Summary
 }
 
 // Run inflicts faults until at least so many happened and so many processes were killed, or the
@@ -62,13 +56,14 @@ func (c *Campaign) Run(ctx context.Context, faults, kills int, budget time.Durat
 		return sum, err
 	}
 	for (sum.Faults < faults || sum.Kills < kills) && time.Since(began) < budget {
-		e := &epoch{Campaign: c, number: c.epochs, start: revision, prefix: fmt.Sprintf("e%05d/", c.epochs)}
+		e := &epoch{Campaign: c, number: c.epochs, start: revision, prefix: fmt.Sprintf("%se%05d/", c.Traffic.Folder, c.epochs)}
 		c.epochs++
 		if err := e.run(ctx, rng); err != nil {
 			return sum, fmt.Errorf("epoch %d (seed %d, faults: %v): %w", e.number, c.Seed, e.names, err)
 		}
 		revision = e.end
-		e.count(&sum)
+		sum.count(e)
+		sum.Took = time.Since(began)
 		c.Logf("epoch %d: %d operations (%d ambiguous), %d events, %d watch sessions, revision %d, %d kills so far; %v", e.number,
 			len(e.traffic.ops), e.ambiguous(), len(e.events), e.sessions, e.end, sum.Kills, e.names)
 		if e.v2 != nil {
@@ -112,11 +107,13 @@ type epoch struct {
 	watchers []*watcher
 	events   []Event
 	sessions int
+	tenants  *tenants // nil without leases
 	v2       *v2Epoch // nil without API 2
 }
 
 // run is the epoch: load and faults, rest, checks.
 func (e *epoch) run(ctx context.Context, rng *rand.Rand) error {
+	e.Cluster.oldest = e.start
 	e.traffic = newTraffic(e.Traffic, e.Cluster.conns, e.prefix, e.start)
 	if e.tamper != nil {
 		e.tamper(e.traffic)
@@ -126,7 +123,12 @@ func (e *epoch) run(ctx context.Context, rng *rand.Rand) error {
 	defer stopWatches()
 	var load, watches sync.WaitGroup
 	var end atomic.Int64 // where watchers may stop; 0 while the load goes on
-	load.Go(func() { e.traffic.Run(loadCtx, rng.Uint64()) })
+	seed := rng.Uint64()
+	load.Go(func() { e.traffic.Run(loadCtx, seed) })
+	if e.Traffic.Leases {
+		e.tenants = newTenants(e.Cluster.conns, e.prefix, e.traffic.began, seed)
+		load.Go(func() { e.tenants.run(loadCtx) })
+	}
 	for i := range e.Watchers {
 		w := newWatcher(i, e.Cluster.conns, e.prefix, e.start, rng.Uint64())
 		e.watchers = append(e.watchers, w)
@@ -165,7 +167,7 @@ func (e *epoch) run(ctx context.Context, rng *rand.Rand) error {
 // has recovered from the one before, the others whatever is there.
 func (e *epoch) inflict(ctx context.Context, rng *rand.Rand) error {
 	for i := range e.Epoch {
-		if !wait(ctx, randomUpTo(rng, calmMax)) {
+		if !wait(ctx, randomUpTo(rng, cmp.Or(e.Calm, calmMax))) {
 			return ctx.Err()
 		}
 		f := choose(e.Faults, rng)
@@ -184,30 +186,50 @@ func (e *epoch) inflict(ctx context.Context, rng *rand.Rand) error {
 	return nil
 }
 
-// rest lets the cluster settle, then makes one event that every watcher must see: a put for those
-// that want puts, a delete for those that want deletes.
+// rest lets leases end and the cluster settle, then makes one event that every watcher must see: a put for
+// those that want puts, a delete for those that want deletes.
 func (e *epoch) rest(ctx context.Context, end *atomic.Int64) error {
+	if err := e.Cluster.WaitHealthy(ctx); err != nil {
+		return err
+	}
+	if e.tenants != nil {
+		if err := e.tenants.awaitEnd(ctx); err != nil {
+			return errors.Join(append(e.tenants.errs, err)...)
+		}
+	}
 	if _, err := e.settle(ctx); err != nil {
 		return err
 	}
-	last := Operation{Kind: Put, Key: e.prefix + "end", Value: e.prefix + "end"}
-	c := &client{traffic: e.traffic, seen: make(map[string]string)}
-	for _, kind := range []Kind{Put, Delete} {
-		last.Kind = kind
-		last.Call = time.Since(e.traffic.began)
-		var err error
-		if last.Answer, err = c.send(ctx, c.member, last); err != nil {
-			return fmt.Errorf("%w: last write of the epoch: %w", ErrUnhealthy, err)
-		}
-		last.Return, last.Known = time.Since(e.traffic.began), true
-		c.record(e.traffic.floor.Load(), last)
-		if kind == Put {
-			end.Store(last.Answer.Revision)
-		}
+	put, err := e.last(ctx, Put)
+	if err != nil {
+		return err
 	}
-	var err error
+	end.Store(put.Answer.Revision)
+	if _, err := e.last(ctx, Delete); err != nil {
+		return err
+	}
 	e.end, err = converge(ctx, e.Cluster.conns)
 	return err
+}
+
+// last makes one of the last two changes of the epoch. Every try is an operation of its own: what becomes of one that was
+// not answered is not known.
+func (e *epoch) last(ctx context.Context, kind Kind) (Operation, error) {
+	c := &client{traffic: e.traffic, seen: make(map[string]Previous)}
+	op := Operation{Kind: kind, Key: e.prefix + "end"}
+	tries := 0
+	err := insist(ctx, "write the epoch's end", func(ctx context.Context) (err error) {
+		tries++
+		if kind == Put {
+			op.Value = fmt.Sprintf("%send%d", e.prefix, tries)
+		}
+		op.Call = time.Since(e.traffic.began)
+		op.Answer, err = c.send(ctx, (tries-1)%len(c.conns), op)
+		op.Return, op.Known = time.Since(e.traffic.began), err == nil
+		c.record(e.traffic.floor.Load(), op)
+		return err
+	})
+	return op, err
 }
 
 // awaitWatchers waits until each has seen the epoch to its end.
@@ -233,17 +255,23 @@ func (e *epoch) check(ctx context.Context) error {
 	if e.events, err = readHistory(ctx, e.Cluster.conns[member], e.start, e.end); err != nil {
 		return err
 	}
+	ops, told := e.traffic.ops, e.events
+	if e.tenants != nil {
+		errs = append(errs, e.tenants.errs...)
+		ops, told = slices.Concat(ops, e.tenants.ops), e.tenants.expired(e.events)
+	}
 	for _, conn := range e.Cluster.conns {
 		state, err := readState(ctx, conn, e.prefix, e.end)
 		if err != nil {
 			return err
 		}
-		errs = append(errs, checkHistory(e.events, e.start, e.end, e.traffic.ops, state))
+		errs = append(errs, CheckHistory(told, e.start, e.end, ops, state))
 	}
+	errs = append(errs, checkLists(e.events, e.traffic.lists))
 	for _, w := range e.watchers {
 		for _, s := range w.Sessions() {
 			e.sessions++
-			errs = append(errs, checkWatch(e.events, s))
+			errs = append(errs, CheckWatch(e.events, s))
 		}
 	}
 	errs = append(errs, checkLinearizable(resolve(e.traffic.ops, e.events), checkBudget), e.v2.check(ctx, member))
@@ -256,6 +284,13 @@ func (e *epoch) check(ctx context.Context) error {
 // compact drops the history of every second epoch, so that crashes meet stores before, during and
 // after a compaction.
 func (e *epoch) compact(ctx context.Context) error {
+	if e.Tidy {
+		resp, err := pb.NewKVClient(e.Cluster.conns[0]).DeleteRange(ctx, &pb.DeleteRangeRequest{Key: []byte(e.prefix), RangeEnd: []byte(endOf(e.prefix))})
+		if err != nil {
+			return fmt.Errorf("robustness: delete the keys of epoch %d: %w", e.number, err)
+		}
+		e.end = resp.Header.GetRevision()
+	}
 	if e.number%2 == 0 {
 		return nil
 	}
@@ -275,17 +310,4 @@ func (e *epoch) ambiguous() int {
 		}
 	}
 	return n
-}
-
-// count adds the epoch to the summary.
-func (e *epoch) count(sum *Summary) {
-	sum.Epochs++
-	sum.Faults += len(e.names)
-	sum.Kills += e.kills
-	sum.Operations += len(e.traffic.ops)
-	sum.Ambiguous += e.ambiguous()
-	sum.Events += len(e.events)
-	sum.Sessions += e.sessions
-	sum.Revision = e.end
-	sum.V2.add(e.v2.summary())
 }

@@ -25,12 +25,26 @@ const (
 	answerMax = 256 << 20
 )
 
-// Cluster is a process cluster with a network that can be cut between its members, and one client
-// connection to each.
+// Cluster is a cluster with a network that can be cut between its members, and one client connection
+// to each.
 type Cluster struct {
-	procs   *process.Cluster
-	network *network
-	conns   []*grpc.ClientConn
+	procs     *process.Cluster
+	machines  []machine // by member, as conns and endpoints are
+	network   *network
+	conns     []*grpc.ClientConn
+	endpoints []string
+
+	oldest int64 // nobody asks for revisions below any more: faults may compact up to here
+}
+
+// machine is what a member runs on.
+type machine interface {
+	// Start begins a new life of the member, with what the last one left.
+	Start() error
+	// Kill ends it at once: the process, or the machine's power.
+	Kill() error
+	WaitHealthy(ctx context.Context) error
+	LogTail(lines int) string
 }
 
 // Frequent are flags that make a run meet rare events more often: followers that need a snapshot,
@@ -42,6 +56,12 @@ func Frequent() []string {
 // StartCluster starts members of the given server binary below root. The log is cut early, so that
 // restarts replay little.
 func StartCluster(ctx context.Context, binary, root string, members int, flags ...string) (*Cluster, error) {
+	return startOn(ctx, func(m *process.Member) (machine, error) { return m, nil }, binary, root, members, flags...)
+}
+
+// startOn is StartCluster on machines that are more than a process.
+func startOn(ctx context.Context, machineOf func(*process.Member) (machine, error), binary, root string, members int, flags ...string,
+) (*Cluster, error) {
 	c := &Cluster{network: newNetwork()}
 	var err error
 	c.procs, err = process.New(process.Config{
@@ -59,14 +79,17 @@ func StartCluster(ctx context.Context, binary, root string, members int, flags .
 	if err == nil {
 		err = c.network.err
 	}
-	if err == nil {
-		err = c.procs.StartAll()
-	}
-	if err == nil {
-		err = c.procs.WaitHealthy(ctx)
-	}
 	for i := 0; err == nil && i < members; i++ {
-		err = c.dial(c.procs.Member(i))
+		var m machine
+		if m, err = machineOf(c.procs.Member(i)); err == nil {
+			err = c.dial(m, c.procs.Member(i).ClientURL)
+		}
+		if err == nil {
+			err = m.Start()
+		}
+	}
+	if err == nil {
+		err = c.WaitHealthy(ctx)
 	}
 	if err == nil {
 		err = c.learnNames(ctx)
@@ -77,9 +100,12 @@ func StartCluster(ctx context.Context, binary, root string, members int, flags .
 	return c, nil
 }
 
-// dial opens the client connection to a member. It comes back soon after a restart.
-func (c *Cluster) dial(m *process.Member) error {
-	conn, err := grpc.NewClient("passthrough:///"+strings.TrimPrefix(m.ClientURL, "http://"),
+// dialMember is dial for a process.
+func (c *Cluster) dialMember(m *process.Member) error { return c.dial(m, m.ClientURL) }
+
+// dial adds a member, with its client connection, which comes back soon after a restart.
+func (c *Cluster) dial(m machine, endpoint string) error {
+	conn, err := grpc.NewClient("passthrough:///"+strings.TrimPrefix(endpoint, "http://"),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 300 * time.Millisecond},
@@ -89,9 +115,9 @@ func (c *Cluster) dial(m *process.Member) error {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(answerMax)))
 	if err != nil {
-		return fmt.Errorf("dial %s: %w", m.Name, err)
+		return fmt.Errorf("dial %s: %w", endpoint, err)
 	}
-	c.conns = append(c.conns, conn)
+	c.conns, c.machines, c.endpoints = append(c.conns, conn), append(c.machines, m), append(c.endpoints, endpoint)
 	return nil
 }
 
@@ -114,20 +140,24 @@ func (c *Cluster) Close() error {
 	for _, conn := range c.conns {
 		_ = conn.Close() // only says that it was closed before
 	}
-	var err error
-	if c.procs != nil {
-		err = c.procs.Close()
+	var errs []error
+	for _, m := range c.machines {
+		if err := m.Kill(); err != nil && !errors.Is(err, process.ErrNotRunning) {
+			errs = append(errs, err)
+		}
 	}
 	c.network.Close()
-	return err
+	return errors.Join(errs...)
 }
 
 // WaitHealthy waits for all members; what stands in the way is an ErrUnhealthy with the log's end.
 func (c *Cluster) WaitHealthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	if err := c.procs.WaitHealthy(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnhealthy, err)
+	for _, m := range c.machines {
+		if err := m.WaitHealthy(ctx); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnhealthy, err)
+		}
 	}
 	return nil
 }

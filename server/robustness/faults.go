@@ -92,6 +92,37 @@ func Separations() []Fault {
 	}
 }
 
+// OneWay are links of which one direction fails, and slow ones.
+func OneWay() []Fault {
+	return []Fault{
+		{"nobody hears the leader", 3, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
+			leader := c.leaderOr(ctx, rng)
+			return 0, c.hold(ctx, rng, []string{c.name(leader)}, c.others(leader))
+		}},
+		{"the leader hears nobody", 3, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
+			leader := c.leaderOr(ctx, rng)
+			return 0, c.hold(ctx, rng, c.others(leader), []string{c.name(leader)})
+		}},
+		{"one way of one link", 2, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
+			pair := rng.Perm(len(c.conns))
+			return 0, c.hold(ctx, rng, []string{c.name(pair[0])}, []string{c.name(pair[1])})
+		}},
+		{"kill one whom nobody hears", 1, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
+			victim := c.leaderOr(ctx, rng)
+			if err := c.hold(ctx, rng, []string{c.name(victim)}, c.others(victim)); err != nil {
+				return 0, err
+			}
+			return c.kill(ctx, rng, victim)
+		}},
+		{"slow links", 2, func(ctx context.Context, c *Cluster, rng *rand.Rand) (int, error) {
+			c.network.Slow(randomUpTo(rng, election/2))
+			defer c.network.Heal()
+			wait(ctx, randomUpTo(rng, apartMax))
+			return 0, nil
+		}},
+	}
+}
+
 // choose draws a fault by weight.
 func choose(faults []Fault, rng *rand.Rand) Fault {
 	sum := 0
@@ -110,13 +141,13 @@ func choose(faults []Fault, rng *rand.Rand) Fault {
 // kill kills the members in the given order and starts them again in that order, after a while.
 func (c *Cluster) kill(ctx context.Context, rng *rand.Rand, members ...int) (int, error) {
 	for _, i := range members {
-		if err := c.procs.Member(i).Kill(); err != nil {
-			return 0, fmt.Errorf("%w: %w; its log ends with:\n%s", ErrUnhealthy, err, c.procs.Member(i).LogTail(20))
+		if err := c.machines[i].Kill(); err != nil {
+			return 0, fmt.Errorf("%w: %w; its log ends with:\n%s", ErrUnhealthy, err, c.machines[i].LogTail(20))
 		}
 	}
 	for _, i := range members {
 		wait(ctx, randomUpTo(rng, downMax))
-		if err := c.procs.Member(i).Start(); err != nil {
+		if err := c.machines[i].Start(); err != nil {
 			return 0, fmt.Errorf("robustness: restart: %w", err)
 		}
 	}
@@ -134,7 +165,7 @@ const (
 
 // leaveBehind kills a member and starts it when the others have cut from their logs what it lacks.
 func (c *Cluster) leaveBehind(ctx context.Context, i int) error {
-	m := c.procs.Member(i)
+	m := c.machines[i]
 	if err := m.Kill(); err != nil {
 		return fmt.Errorf("%w: %w; its log ends with:\n%s", ErrUnhealthy, err, m.LogTail(20))
 	}
@@ -175,6 +206,14 @@ func (c *Cluster) cutOff(ctx context.Context, rng *rand.Rand, i int) error {
 	return nil
 }
 
+// hold keeps what the senders send from the receivers for a while.
+func (c *Cluster) hold(ctx context.Context, rng *rand.Rand, senders, receivers []string) error {
+	c.network.Hold(senders, receivers)
+	defer c.network.Heal()
+	wait(ctx, randomUpTo(rng, apartMax))
+	return nil
+}
+
 // leaderOr is the leader, or anyone when there is none.
 func (c *Cluster) leaderOr(ctx context.Context, rng *rand.Rand) int {
 	if i := c.leader(ctx); i >= 0 {
@@ -183,8 +222,8 @@ func (c *Cluster) leaderOr(ctx context.Context, rng *rand.Rand) int {
 	return rng.IntN(len(c.conns))
 }
 
-// name is the i-th member's.
-func (c *Cluster) name(i int) string { return c.procs.Member(i).Name }
+// name is the i-th member's, as package process gives them.
+func (c *Cluster) name(i int) string { return fmt.Sprintf("m%d", i) }
 
 // others are the names of all members but the i-th.
 func (c *Cluster) others(i int) []string {

@@ -27,8 +27,8 @@ type Previous struct {
 	ModRevision int64
 }
 
-// eventOf takes what checks need from the wire.
-func eventOf(ev *mvccpb.Event) Event {
+// EventOf takes what checks need from the wire.
+func EventOf(ev *mvccpb.Event) Event {
 	e := Event{
 		Revision: ev.Kv.GetModRevision(),
 		Delete:   ev.Type == mvccpb.Event_DELETE,
@@ -57,10 +57,10 @@ type at struct {
 	key      string
 }
 
-// checkHistory compares the reference history of an epoch, that is all events with revisions in
+// CheckHistory compares the reference history of an epoch, that is all events with revisions in
 // (start, end], with what clients were told and with the keys the store has at end. Keys of an epoch
 // do not exist before it.
-func checkHistory(events []Event, start, end int64, ops []Operation, stored map[string]State) error {
+func CheckHistory(events []Event, start, end int64, ops []Operation, stored map[string]State) error {
 	c := newHistoryCheck()
 	c.contiguous(events, start, end)
 	return c.run(events, ops, stored)

@@ -45,7 +45,7 @@ func kept() map[string]State {
 }
 
 func TestCheckHistoryAcceptsTheTruth(t *testing.T) {
-	require.NoError(t, checkHistory(life(), 10, 15, told(), kept()))
+	require.NoError(t, CheckHistory(life(), 10, 15, told(), kept()))
 }
 
 func TestCheckHistoryFindsPlantedErrors(t *testing.T) {
@@ -78,6 +78,6 @@ func TestCheckHistoryFindsPlantedErrors(t *testing.T) {
 	} {
 		r := run{life(), told(), kept(), 15}
 		plant(&r)
-		require.ErrorIs(t, checkHistory(r.events, 10, r.end, r.ops, r.stored), ErrHistory, name)
+		require.ErrorIs(t, CheckHistory(r.events, 10, r.end, r.ops, r.stored), ErrHistory, name)
 	}
 }

@@ -103,7 +103,7 @@ func grow(t *testing.T, c *Cluster, via int) {
 	require.True(t, added.Member.IsLearner)
 	require.NoError(t, m.Start())
 	require.NoError(t, m.WaitServing(ctx))
-	require.NoError(t, c.dial(m))
+	require.NoError(t, c.dialMember(m))
 	require.Eventually(t, func() bool {
 		_, err = cluster.MemberPromote(ctx, &pb.MemberPromoteRequest{ID: added.Member.ID})
 		return err == nil

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // fromHeader names the sending member on every connection of etcd's peer protocol.
@@ -19,13 +21,18 @@ const headerMax = 64 << 10
 
 // network stands between the peer ports: each member advertises a proxy's address, and the proxy
 // passes on what the links of the moment allow. A cut link loses its connections and gets no new
-// ones, in both directions. Client ports are never touched, so a cut-off member can still be asked.
+// ones, in both directions. One way of a link that is held keeps its connections, but nothing gets
+// through, as when a router loses the packets of one direction; what was sent meanwhile comes late.
+// Client ports are never touched, so a cut-off member can still be asked.
 type network struct {
 	mu        sync.Mutex
+	changed   *sync.Cond
 	err       error // of listening; New reports it
 	listeners []net.Listener
 	names     map[uint64]string  // by member ID
 	cut       map[[2]string]bool // both orders are set
+	held      map[[2]string]bool // what the first sends does not reach the second
+	slow      time.Duration      // the longest delay of what is passed on
 	links     map[*link]bool
 	wg        sync.WaitGroup
 }
@@ -39,7 +46,9 @@ type link struct {
 
 // newNetwork has no members and no cuts.
 func newNetwork() *network {
-	return &network{names: make(map[uint64]string), cut: make(map[[2]string]bool), links: make(map[*link]bool)}
+	n := &network{names: make(map[uint64]string), cut: make(map[[2]string]bool), held: make(map[[2]string]bool), links: make(map[*link]bool)}
+	n.changed = sync.NewCond(&n.mu)
+	return n
 }
 
 // attach opens the proxy of a member and returns the URL to advertise.
@@ -86,12 +95,46 @@ func (n *network) serve(a net.Conn, to, target string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(a, b) // any end of a connection is an end
+		n.pass(l, true, a, b)
 		a.Close()
 	}()
-	_, _ = io.Copy(b, in)
+	n.pass(l, false, b, in)
 	b.Close()
 	<-done
+}
+
+// pass copies what comes one way of a link, back for the way to who opened it, until the link ends.
+func (n *network) pass(l *link, back bool, to io.Writer, from io.Reader) {
+	chunk := make([]byte, 32<<10)
+	for {
+		size, err := from.Read(chunk)
+		if size > 0 {
+			if !n.await(l, back) {
+				return
+			}
+			if _, err := to.Write(chunk[:size]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return // any end of a connection is an end
+		}
+	}
+}
+
+// await waits until something may be passed on; false when the network is closed.
+func (n *network) await(l *link, back bool) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if slow := n.slow; slow > 0 {
+		n.mu.Unlock()
+		time.Sleep(rand.N(slow))
+		n.mu.Lock()
+	}
+	for n.links != nil && n.isHeld(l, back) {
+		n.changed.Wait()
+	}
+	return n.links != nil
 }
 
 // sender peeks into the first request for the member ID of who sent it, 0 when it doesn't say.
@@ -144,6 +187,22 @@ func (n *network) remove(l *link) {
 	delete(n.links, l)
 }
 
+// isHeld judges one way of a link; n.mu is held. A request that doesn't say whose it is waits while
+// any such way of the member it goes to is held.
+func (n *network) isHeld(l *link, back bool) bool {
+	name, known := n.names[l.from]
+	for way := range n.held {
+		from, to := way[0], way[1]
+		if back {
+			from, to = to, from
+		}
+		if to == l.to && (from == name || !known) {
+			return true
+		}
+	}
+	return false
+}
+
 // isCut judges a link; n.mu is held. A request that doesn't say whose it is passes only to members
 // none of whose links is cut.
 func (n *network) isCut(l *link) bool {
@@ -182,11 +241,32 @@ func (n *network) Cut(side, other []string) {
 	}
 }
 
-// Heal undoes every cut.
+// Hold keeps what the members of one side send from every member of the other.
+func (n *network) Hold(senders, receivers []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range senders {
+		for _, b := range receivers {
+			n.held[[2]string{a, b}] = true
+		}
+	}
+}
+
+// Slow delays whatever is passed on from now, each time by another time below limit.
+func (n *network) Slow(limit time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.slow = limit
+}
+
+// Heal undoes every cut, hold and delay.
 func (n *network) Heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.cut)
+	clear(n.held)
+	n.slow = 0
+	n.changed.Broadcast()
 }
 
 // Close ends all connections and waits for the goroutines.
@@ -202,6 +282,7 @@ func (n *network) Close() {
 		}
 	}
 	n.links = nil
+	n.changed.Broadcast()
 	n.mu.Unlock()
 	n.wg.Wait()
 }

@@ -75,3 +75,42 @@ func TestCutLinksLoseTheirConnections(t *testing.T) {
 	n.Heal()
 	require.NoError(t, ask(dial(), 1))
 }
+
+// TestHeldWaysPassLate: what m0 answers to m1 is held, what m1 asks is not.
+func TestHeldWaysPassLate(t *testing.T) {
+	asked := make(chan string, 2)
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("X-Server-From")
+		fmt.Fprint(w, "hello")
+	}))
+	defer served.Close()
+	n := newNetwork()
+	defer n.Close()
+	url := n.attach("m0", served.URL)
+	require.NoError(t, n.err)
+	n.setNames(map[uint64]string{1: "m1", 2: "m2"})
+	n.Hold([]string{"m0"}, []string{"m1"})
+
+	answered := make(chan string, 2)
+	for _, id := range []string{"1", "2"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nX-Server-From: %s\r\n\r\n", id)
+		require.NoError(t, err)
+		go func() {
+			if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				answered <- id
+			}
+		}()
+	}
+	require.ElementsMatch(t, []string{"1", "2"}, []string{<-asked, <-asked})
+	require.Equal(t, "2", <-answered)
+	select {
+	case id := <-answered:
+		require.Fail(t, "nothing passes a way that is held", id)
+	default:
+	}
+	n.Heal()
+	require.Equal(t, "1", <-answered)
+}

@@ -39,6 +39,7 @@ type Operation struct {
 	Key    string
 	Value  string // written by Put and Swap
 	Expect string // of Swap
+	At     int64  // of Swap: asks for this revision of the key in the place of its value, unless 0
 
 	Call   time.Duration // since the campaign began
 	Return time.Duration // meaningless while not Known

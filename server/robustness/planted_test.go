@@ -3,6 +3,7 @@ package robustness
 import (
 	"context"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,4 +78,28 @@ func cutsOnly() []Fault {
 		}
 	}
 	return cuts
+}
+
+// TestPlantedEndsOfLeasesAreFound revokes leases behind the backs of those who hold them.
+func TestPlantedEndsOfLeasesAreFound(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	cluster := threeMembers(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var planting sync.WaitGroup
+	planting.Go(func() {
+		leases := pb.NewLeaseClient(cluster.conns[0])
+		for wait(ctx, 20*time.Millisecond) {
+			list, err := leases.LeaseLeases(ctx, &pb.LeaseLeasesRequest{})
+			for _, l := range list.GetLeases() {
+				_, err = leases.LeaseRevoke(ctx, &pb.LeaseRevokeRequest{ID: l.ID})
+			}
+			_ = err // the next round comes soon
+		}
+	})
+	defer planting.Wait()
+	defer stop()
+	c := Campaign{Cluster: cluster, Seed: seed(t), Traffic: EtcdLow(), Faults: cutsOnly(), Epoch: 3, Logf: t.Logf}
+	_, err := c.Run(t.Context(), 12, 0, time.Hour)
+	require.ErrorIs(t, err, ErrLease)
+	require.NotErrorIs(t, err, ErrHistory, "the writes were right")
 }

@@ -22,7 +22,7 @@ func (t *traffic) request(ctx context.Context, member int, op Operation) (Answer
 		if err != nil {
 			return Answer{}, err
 		}
-		return readAnswer(resp, resp.Header.GetRevision()), nil
+		return ReadAnswer(resp, resp.Header.GetRevision()), nil
 	case Put:
 		resp, err := kv.Put(ctx, &pb.PutRequest{Key: key, Value: []byte(op.Value)})
 		if err != nil {
@@ -36,20 +36,20 @@ func (t *traffic) request(ctx context.Context, member int, op Operation) (Answer
 		}
 		return Answer{Done: resp.Deleted > 0, Revision: resp.Header.GetRevision()}, nil
 	case Swap:
-		resp, err := kv.Txn(ctx, swapRequest(op))
+		resp, err := kv.Txn(ctx, SwapRequest(op))
 		if err != nil {
 			return Answer{}, err
 		}
 		if resp.Succeeded {
 			return Answer{Done: true, Revision: resp.Header.GetRevision()}, nil
 		}
-		return readAnswer(resp.Responses[0].GetResponseRange(), resp.Header.GetRevision()), nil
+		return ReadAnswer(resp.Responses[0].GetResponseRange(), resp.Header.GetRevision()), nil
 	}
 	return Answer{}, fmt.Errorf("robustness: cannot send %v", op.Kind)
 }
 
-// readAnswer is what a read of one key said.
-func readAnswer(resp *pb.RangeResponse, revision int64) Answer {
+// ReadAnswer is what a read of one key said.
+func ReadAnswer(resp *pb.RangeResponse, revision int64) Answer {
 	a := Answer{Revision: revision}
 	if len(resp.GetKvs()) > 0 {
 		kv := resp.Kvs[0]
@@ -58,13 +58,16 @@ func readAnswer(resp *pb.RangeResponse, revision int64) Answer {
 	return a
 }
 
-// swapRequest puts if the key is as expected and reads it otherwise.
-func swapRequest(op Operation) *pb.TxnRequest {
+// SwapRequest puts if the key is as expected and reads it otherwise.
+func SwapRequest(op Operation) *pb.TxnRequest {
 	key := []byte(op.Key)
 	compare := &pb.Compare{Key: key, Result: pb.Compare_EQUAL, Target: pb.Compare_VALUE,
 		TargetUnion: &pb.Compare_Value{Value: []byte(op.Expect)}}
-	if op.Expect == "" {
+	switch {
+	case op.Expect == "":
 		compare.Target, compare.TargetUnion = pb.Compare_CREATE, &pb.Compare_CreateRevision{}
+	case op.At != 0:
+		compare.Target, compare.TargetUnion = pb.Compare_MOD, &pb.Compare_ModRevision{ModRevision: op.At}
 	}
 	return &pb.TxnRequest{
 		Compare: []*pb.Compare{compare},

@@ -49,7 +49,7 @@ func resolve(ops []Operation, events []Event) []Operation {
 		}
 	}
 	for place := range unclaimed {
-		// Without an ambiguous delete the history invented this one, and checkHistory says so.
+		// Without an ambiguous delete the history invented this one, and CheckHistory says so.
 		if o, ok := firstDelete[place.key]; ok {
 			o.Known, o.Return, o.Answer = true, never, Answer{Done: true, Revision: place.revision}
 			out = append(out, o)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,7 +113,21 @@ func threeMembers(t *testing.T) *Cluster {
 // members starts a cluster of so many.
 func members(t *testing.T, count int) *Cluster {
 	t.Helper()
-	binary := server(t)
+	return membersOn(t, count, onProcess)
+}
+
+// onProcess is the machine of a process that has nothing else of its own.
+func onProcess(m *process.Member) (machine, error) { return m, nil }
+
+// membersOn is members on machines of the test's choice.
+func membersOn(t *testing.T, count int, machineOf func(*process.Member) (machine, error), more ...string) *Cluster {
+	t.Helper()
+	return membersOf(t, server(t), count, machineOf, more...)
+}
+
+// membersOf is membersOn with a server of the test's choice.
+func membersOf(t *testing.T, binary string, count int, machineOf func(*process.Member) (machine, error), more ...string) *Cluster {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "robustness-data-")
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -124,7 +139,7 @@ func members(t *testing.T, count int) *Cluster {
 	if target() != process.Etcd373 {
 		flags = append(flags, "--enable-v2")
 	}
-	c, err := StartCluster(ctx, binary, dir, count, flags...)
+	c, err := startOn(ctx, machineOf, binary, dir, count, append(flags, more...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, c.Close())
@@ -152,34 +167,46 @@ func v2Load(keys int) V2 {
 		return V2{}
 	}
 	return V2{
-		Traffic:      Traffic{Clients: 4, Keys: keys, Pause: 20 * time.Millisecond, Gets: 4, Puts: 3, Deletes: 1, Swaps: 3},
+		Traffic:      Traffic{Clients: 3, Keys: keys, Pause: 30 * time.Millisecond, Gets: 4, Puts: 3, Deletes: 1, Swaps: 3},
 		Watchers:     3,
 		OthersChange: target() == process.Etcd34,
 	}
 }
 
-// TestKillCampaign kills members at random under load. PETCD_KILLS says how many (30).
+// lanes are campaigns side by side, $PETCD_LANES many (1), every third of them on five members, with one kind of traffic
+// each.
+func lanes(t *testing.T, machineOf func(*process.Member) (machine, error), c Campaign) []*Campaign {
+	t.Helper()
+	if c.Seed == 0 {
+		c.Seed = seed(t)
+	}
+	c.Watchers = watchers()
+	profiles := []Traffic{EtcdHigh(), Kubernetes(), EtcdLow()}
+	var all []*Campaign
+	for i := range int(number(t, "PETCD_LANES", 1)) {
+		lane := c
+		lane.Seed += uint64(i)
+		lane.Traffic = profiles[i%len(profiles)]
+		lane.Cluster = membersOn(t, 3+2*(i%3/2), machineOf)
+		lane.Logf = func(format string, args ...any) { t.Logf("lane %d: "+format, append([]any{i}, args...)...) }
+		all = append(all, &lane)
+	}
+	return all
+}
+
+// TestKillCampaign kills members at random under load. PETCD_KILLS says how many (16).
 func TestKillCampaign(t *testing.T) {
-	kills := number(t, "PETCD_KILLS", 30)
+	kills := number(t, "PETCD_KILLS", 16)
 	if testing.Short() {
 		kills = 10
 	}
-	c := Campaign{
-		Cluster:  threeMembers(t),
-		Seed:     seed(t),
-		Traffic:  Traffic{Clients: 8, Keys: 24, Pause: 5 * time.Millisecond, Gets: 2, Puts: 6, Deletes: 1, Swaps: 2, Multis: 1},
-		Watchers: watchers(),
-		V2:       v2Load(12),
-		Faults:   Kills(),
-		Epoch:    8,
-		Logf:     t.Logf,
-	}
-	began := time.Now()
-	sum, err := c.Run(t.Context(), 0, int(kills), budget(t))
+	all := lanes(t, onProcess, Campaign{V2: v2Load(12), Faults: slices.Concat(Kills(), Chores()), Epoch: 16})
+	sum, err := RunTogether(t.Context(), all, 0, int(kills), budget(t))
+	t.Log(sum)
 	require.NoError(t, err)
-	t.Logf("%d kills in %v: %+v", sum.Kills, time.Since(began).Round(time.Second), sum)
 	require.Positive(t, sum.Kills)
-	require.Equal(t, c.V2.Traffic.Clients > 0, sum.V2.Events > 0)
+	require.Positive(t, sum.Leases)
+	require.Equal(t, all[0].V2.Traffic.Clients > 0, sum.V2.Events > 0)
 }
 
 // TestLinearizability kills, pauses and partitions members under a load made for finding stale reads.
@@ -195,7 +222,7 @@ func TestLinearizability(t *testing.T) {
 		Traffic:  Traffic{Clients: 10, Keys: 8, Pause: 5 * time.Millisecond, Gets: 8, Puts: 4, Deletes: 1, Swaps: 4, Multis: 1},
 		Watchers: watchers(),
 		V2:       v2Load(6),
-		Faults:   append(Separations(), Kills()...),
+		Faults:   slices.Concat(Separations(), OneWay(), Kills()),
 		Epoch:    6,
 		Logf:     t.Logf,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,12 @@ type Traffic struct {
 	Pause   time.Duration // of a client between operations, on average; 0 = none
 
 	// Weights of the operations.
-	Gets, Puts, Deletes, Swaps, Multis int
+	Gets, Puts, Deletes, Swaps, Multis, Lists int
+
+	Leases     bool   // keys under leases as well
+	ByRevision bool   // swaps ask for the revision of what they change
+	Padding    int    // bytes that make values longer
+	Folder     string // before all keys
 
 	// WritesMax is after how many writes clients only read; 0 = never. It keeps an epoch within API 2's history.
 	WritesMax int64
@@ -50,9 +56,10 @@ type traffic struct {
 	// floor is the newest revision any finished operation reported: later ones must not be below.
 	floor atomic.Int64
 
-	mu   sync.Mutex
-	ops  []Operation
-	errs []error
+	mu    sync.Mutex
+	ops   []Operation
+	lists []List
+	errs  []error
 }
 
 // newTraffic prepares an epoch's traffic; Run starts it.
@@ -84,12 +91,12 @@ type client struct {
 	rng    *rand.Rand
 	member int
 	writes int
-	seen   map[string]string // what this client last saw of a key, as expectation for swaps
+	seen   map[string]Previous // what this client last saw of a key, as expectation for swaps
 }
 
 // run performs operations one after the other.
 func (c *client) run(ctx context.Context) {
-	c.seen = make(map[string]string)
+	c.seen = make(map[string]Previous)
 	c.member = c.rng.IntN(len(c.conns))
 	for ctx.Err() == nil {
 		if c.rng.IntN(moveEvery) == 0 {
@@ -113,7 +120,7 @@ func (c *client) run(ctx context.Context) {
 func (c *client) operate() error {
 	key := c.key(c.rng.IntN(c.Keys))
 	op := Operation{Client: c.id, Key: key}
-	switch n := c.rng.IntN(c.Gets + c.Puts + c.Deletes + c.Swaps + c.Multis); {
+	switch n := c.rng.IntN(c.Gets + c.Puts + c.Deletes + c.Swaps + c.Multis + c.Lists); {
 	case n < c.Gets || c.WritesMax > 0 && c.traffic.writes.Add(1) > c.WritesMax:
 		op.Kind = Get
 	case n < c.Gets+c.Puts:
@@ -121,9 +128,14 @@ func (c *client) operate() error {
 	case n < c.Gets+c.Puts+c.Deletes:
 		op.Kind = Delete
 	case n < c.Gets+c.Puts+c.Deletes+c.Swaps:
-		op.Kind, op.Value, op.Expect = Swap, c.value(), c.seen[key]
-	default:
+		op.Kind, op.Value, op.Expect = Swap, c.value(), c.seen[key].Value
+		if c.ByRevision {
+			op.At = c.seen[key].ModRevision
+		}
+	case n < c.Gets+c.Puts+c.Deletes+c.Swaps+c.Multis:
 		return c.multi()
+	default:
+		return c.list()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 	defer cancel()
@@ -143,7 +155,7 @@ func (t *traffic) key(i int) string { return fmt.Sprintf("%sk%03d", t.prefix, i)
 // value makes one that nobody else writes (I2).
 func (c *client) value() string {
 	c.writes++
-	return fmt.Sprintf("%s%d-%d", c.prefix, c.id, c.writes)
+	return fmt.Sprintf("%s%d-%d%s", c.prefix, c.id, c.writes, strings.Repeat(".", c.Padding))
 }
 
 // record keeps the operations of one request and checks the revision against the floor, the newest
@@ -174,11 +186,11 @@ func (c *client) remember(ops []Operation) {
 	for _, op := range ops {
 		switch {
 		case op.Kind == Put || op.Kind == Swap && op.Answer.Done:
-			c.seen[op.Key] = op.Value
+			c.seen[op.Key] = Previous{Value: op.Value, ModRevision: op.Answer.Revision}
 		case op.Kind == Delete || !op.Answer.Found:
 			delete(c.seen, op.Key)
 		default:
-			c.seen[op.Key] = op.Answer.Value
+			c.seen[op.Key] = Previous{Value: op.Answer.Value, ModRevision: op.Answer.ModRevision}
 		}
 	}
 }

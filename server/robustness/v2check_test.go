@@ -80,13 +80,13 @@ func TestV2WatchCheck(t *testing.T) {
 		return s
 	}
 	life := v2Life()
-	require.NoError(t, checkWatch(life, session(life...)))
-	require.ErrorIs(t, checkWatch(life, session(append(life[:2:2], life[3:]...)...)), ErrWatch, "one is missing")
-	require.ErrorIs(t, checkWatch(life, session(append(life[:3:3], life[2:]...)...)), ErrWatch, "one comes twice")
-	require.ErrorIs(t, checkWatch(life, session(life[1], life[0])), ErrWatch, "out of order")
+	require.NoError(t, CheckWatch(life, session(life...)))
+	require.ErrorIs(t, CheckWatch(life, session(append(life[:2:2], life[3:]...)...)), ErrWatch, "one is missing")
+	require.ErrorIs(t, CheckWatch(life, session(append(life[:3:3], life[2:]...)...)), ErrWatch, "one comes twice")
+	require.ErrorIs(t, CheckWatch(life, session(life[1], life[0])), ErrWatch, "out of order")
 	other := life[3]
 	other.Value = "4"
-	require.ErrorIs(t, checkWatch(life, session(append(append(life[:3:3], other), life[4:]...)...)), ErrWatch, "another value")
+	require.ErrorIs(t, CheckWatch(life, session(append(append(life[:3:3], other), life[4:]...)...)), ErrWatch, "another value")
 }
 
 // TestV2RefusalsAreChecked: what a refusal tells of the value must go with the register.

@@ -50,7 +50,7 @@ func (e *epoch) startV2(ctx, loadCtx context.Context, load *sync.WaitGroup, seed
 	if e.V2.Traffic.Clients == 0 {
 		return nil
 	}
-	v := &v2Epoch{V2: e.V2, api: newV2API(e.Cluster.procs.Endpoints()), prefix: "v2" + e.prefix}
+	v := &v2Epoch{V2: e.V2, api: newV2API(e.Cluster.endpoints), prefix: "v2" + e.prefix}
 	reply, err := v.api.do(ctx, 0, http.MethodGet, "", url.Values{"quorum": {"true"}})
 	if err != nil {
 		return fmt.Errorf("%w: API 2: read the index: %w", ErrUnhealthy, err)
@@ -101,14 +101,19 @@ func (v *v2Epoch) rest(ctx context.Context) error {
 			return fmt.Errorf("%w: API 2: the index does not settle: %w", ErrUnhealthy, errors.Join(err, ctx.Err()))
 		}
 	}
-	last := Operation{Kind: Put, Key: v.prefix + "end", Value: v.prefix + "end", Call: time.Since(v.traffic.began)}
-	var err error
-	if last.Answer, err = v.api.request(ctx, 0, last); err != nil {
-		return fmt.Errorf("%w: API 2: last write of the epoch: %w", ErrUnhealthy, err)
+	tries := 0
+	err := insist(ctx, "write the end of API 2's epoch", func(ctx context.Context) (err error) {
+		tries++
+		last := Operation{Kind: Put, Key: v.prefix + "end", Value: fmt.Sprintf("%send%d", v.prefix, tries), Call: time.Since(v.traffic.began)}
+		last.Answer, err = v.api.request(ctx, 0, last)
+		last.Return, last.Known = time.Since(v.traffic.began), err == nil
+		v.traffic.ops = append(v.traffic.ops, last)
+		v.end = last.Answer.Revision
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	last.Return, last.Known = time.Since(v.traffic.began), true
-	v.traffic.ops = append(v.traffic.ops, last)
-	v.end = last.Answer.Revision
 	for i, w := range v.watchers {
 		for w.Last() < v.end {
 			if !wait(ctx, 10*time.Millisecond) {
@@ -179,7 +184,7 @@ func (v *v2Epoch) check(ctx context.Context, member int) error {
 	}
 	errs = append(errs, history.run(v.events, append(v.traffic.ops, v.mortals.ops...), stored), v.mortals.checkExpiries(v.events))
 	for _, w := range v.watchers {
-		errs = append(append(errs, w.errs...), checkWatch(v.events, &w.session))
+		errs = append(append(errs, w.errs...), CheckWatch(v.events, &w.session))
 	}
 	errs = append(errs, checkLinearizable(resolve(v.traffic.ops, v.events), checkBudget))
 	if err := errors.Join(errs...); err != nil {

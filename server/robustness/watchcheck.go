@@ -41,9 +41,9 @@ func (s *Session) Last() int64 {
 	return last
 }
 
-// checkWatch compares a session with the reference history, which holds every event from before
+// CheckWatch compares a session with the reference history, which holds every event from before
 // Start to after the last one delivered.
-func checkWatch(reference []Event, s *Session) error {
+func CheckWatch(reference []Event, s *Session) error {
 	c := watchCheck{session: s}
 	for _, e := range reference {
 		if s.wants(e) {

@@ -22,15 +22,15 @@ func watched() *Session {
 }
 
 func TestCheckWatchAcceptsTheTruth(t *testing.T) {
-	require.NoError(t, checkWatch(life(), watched()))
+	require.NoError(t, CheckWatch(life(), watched()))
 
 	early := watched()
 	early.Responses = early.Responses[:2] // what it has not seen yet is not missing
-	require.NoError(t, checkWatch(life(), early))
+	require.NoError(t, CheckWatch(life(), early))
 
 	deletes := &Session{Start: 1, From: "a", To: "b", NoPut: true, PrevKV: true,
 		Responses: []Response{{Events: life()[3:4]}, {Bookmark: 15}}}
-	require.NoError(t, checkWatch(life(), deletes))
+	require.NoError(t, CheckWatch(life(), deletes))
 }
 
 func TestCheckWatchFindsPlantedErrors(t *testing.T) {
@@ -52,7 +52,7 @@ func TestCheckWatchFindsPlantedErrors(t *testing.T) {
 	} {
 		s := watched()
 		plant(s)
-		err := checkWatch(life(), s)
+		err := CheckWatch(life(), s)
 		require.ErrorIs(t, err, ErrWatch, promise)
 		require.ErrorContains(t, err, promise)
 	}

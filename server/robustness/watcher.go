@@ -148,7 +148,7 @@ func (w *watcher) record(s *Session, resp *pb.WatchResponse) {
 	}
 	r := Response{}
 	for _, ev := range resp.Events {
-		e := eventOf(ev)
+		e := EventOf(ev)
 		r.Events = append(r.Events, e)
 		w.last = max(w.last, e.Revision)
 	}
@@ -178,7 +178,7 @@ func readHistory(ctx context.Context, conn *grpc.ClientConn, start, end int64) (
 			return nil, fmt.Errorf("%w: read from revision %d to %d: got to %d: %w", ErrHistory, start, end, last, err)
 		}
 		for _, ev := range resp.Events {
-			e := eventOf(ev)
+			e := EventOf(ev)
 			last = e.Revision
 			events = append(events, e)
 		}

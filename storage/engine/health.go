@@ -61,7 +61,7 @@ func (d *DB) Health() error {
 	defer d.health.mu.Unlock()
 	switch {
 	case failures >= failuresMax:
-		return fmt.Errorf("%w: %d times in a row: %v", ErrDiskFailing, failures, d.health.last) //nolint:errorlint // its text says enough; Pebble's errors carry stacks
+		return fmt.Errorf("%w: %d times in a row: %w", ErrDiskFailing, failures, d.health.last)
 	case !d.health.stalled.IsZero() && time.Since(d.health.stalled) < stallSeen:
 		return fmt.Errorf("%w: %s", ErrDiskStalled, d.health.stall)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -18,6 +19,7 @@ type Options struct {
 	FlushInterval time.Duration // longest an applied entry stays volatile on an idle engine; 0: 5 s; negative: never by time
 	Logger        *slog.Logger  // nil: discards
 	Fatal         func(error)   // told of ErrFatal, once; it must not block; nil: a panic instead
+	Damaged       func(error)   // told of every block that is not what was written; it must not block; nil: nobody
 }
 
 // withDefaults fills in what was left zero.
@@ -36,6 +38,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Damaged == nil {
+		o.Damaged = func(error) {}
 	}
 	return o
 }
@@ -60,9 +65,10 @@ func (o Options) pebbleOptions() *pebble.Options {
 		MaxOpenFiles:                1000,
 		Logger:                      logger{o.Logger, o.Fatal},
 		// Pebble's default ends the process. Here the read that met the damage
-		// fails with ErrCorrupt, and whoever asked decides.
+		// fails with ErrCorrupt, and whoever opened the engine decides what becomes of it.
 		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
 			o.Logger.Error("storage engine met damaged data", "path", i.Path, "error", brief{i.Details})
+			o.Damaged(fmt.Errorf("%w: %s: %w", ErrCorrupt, i.Path, brief{i.Details}))
 		}},
 	}
 	for i := range p.Levels {

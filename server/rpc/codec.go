@@ -1,0 +1,109 @@
+package rpc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// decode fills a message in from its bytes, which are free after it.
+func (s *stream) decode(m message, into any) error {
+	defer m.free()
+	p := m.bytes()
+	if m.format > 1 {
+		return status.Errorf(codes.Internal, "grpc: received unexpected payload format %d", m.format)
+	}
+	if m.format == 1 {
+		var err error
+		if p, err = s.decompress(p); err != nil {
+			return err
+		}
+	}
+	if c := s.conn.server.options.Received; c != nil {
+		c.Add(float64(len(p)))
+	}
+	pm, ok := into.(proto.Message)
+	if !ok {
+		return status.Errorf(codes.Internal, "grpc: failed to unmarshal the received message: %T is no protobuf message", into)
+	}
+	if err := proto.Unmarshal(p, pm); err != nil {
+		return status.Errorf(codes.Internal, "grpc: failed to unmarshal the received message: %v", err)
+	}
+	return nil
+}
+
+// decompress is a compressed message's content, no larger than a message may be.
+func (s *stream) decompress(p []byte) ([]byte, error) {
+	if s.head.compressor == nil {
+		return nil, status.Error(codes.Internal, "grpc: compressed flag set with identity or empty encoding")
+	}
+	most := s.conn.server.options.MessageMax
+	from, err := s.head.compressor.Decompress(bytes.NewReader(p))
+	if err != nil {
+		return nil, status.Errorf(codes.Internal, "grpc: failed to decompress the message: %v", err)
+	}
+	out, err := io.ReadAll(io.LimitReader(from, int64(most)+1))
+	if err != nil {
+		return nil, status.Errorf(codes.Internal, "grpc: failed to read decompressed data: %v", err)
+	}
+	if len(out) > most {
+		return nil, status.Errorf(codes.ResourceExhausted, "grpc: received message after decompression larger than max %d", most)
+	}
+	return out, nil
+}
+
+// encode makes a message of the pool, with its prefix. The status of the error is the call's.
+func (s *stream) encode(v any) (*[]byte, error) {
+	pm, ok := v.(proto.Message)
+	if !ok {
+		return nil, status.Errorf(codes.Internal, "grpc: error while marshaling: %T is no protobuf message", v)
+	}
+	size := proto.Size(pm)
+	if size > math.MaxInt32-prefixLen {
+		return nil, status.Errorf(codes.ResourceExhausted, "trying to send message larger than max (%d vs. %d)", size, math.MaxInt32)
+	}
+	buf := pool.Get(prefixLen + size)
+	p, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend((*buf)[:prefixLen], pm)
+	if err == nil && len(p) != prefixLen+size {
+		err = fmt.Errorf("%T has changed meanwhile", v)
+	}
+	if err != nil {
+		pool.Put(buf)
+		return nil, status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err)
+	}
+	if c := s.conn.server.options.Sent; c != nil {
+		c.Add(float64(size))
+	}
+	p[0] = 0
+	if s.head.compressor != nil && size > 0 {
+		return s.compress(buf)
+	}
+	binary.BigEndian.PutUint32(p[1:], uint32(size))
+	return buf, nil
+}
+
+// compress makes a compressed message of one that is not; the client's messages are compressed, too.
+func (s *stream) compress(plain *[]byte) (*[]byte, error) {
+	defer pool.Put(plain)
+	var out bytes.Buffer
+	out.Write([]byte{1, 0, 0, 0, 0})
+	w, err := s.head.compressor.Compress(&out)
+	if err == nil {
+		_, err = w.Write((*plain)[prefixLen:])
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return nil, status.Errorf(codes.Internal, "grpc: error while compressing: %v", err)
+	}
+	p := out.Bytes()
+	binary.BigEndian.PutUint32(p[1:], uint32(len(p)-prefixLen))
+	return &p, nil
+}

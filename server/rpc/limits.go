@@ -1,0 +1,56 @@
+package rpc
+
+import "time"
+
+const (
+	// frameMax is the largest frame either side sends: HTTP/2's default, which every peer takes.
+	frameMax = 16 << 10
+	// windowStart is what a client may send on a new stream: HTTP/2's default.
+	windowStart = 65535
+	// windowMax is the largest window there can be (RFC 9113, 6.9.1).
+	windowMax = 1<<31 - 1
+	// tableStart is the size of a header table that nobody has set.
+	tableStart = 4096
+	// prefixLen is what stands before each message: whether it is compressed, and its length.
+	prefixLen = 5
+	// readBuffer is how much of a connection is read at once. It stays with the connection.
+	readBuffer = 8 << 10
+	// keptBuffer is the largest write buffer that a connection keeps while it has nothing to write.
+	keptBuffer = 64 << 10
+	// cachedHead is the size of the largest request head that is kept for the next call of its method.
+	cachedHead = 4 << 10
+	// idleWorkers is how many goroutines wait for a call; their stacks have grown already.
+	idleWorkers = 1024
+)
+
+// limits bound what one client can cost. They are the same for every server; tests have smaller ones.
+type limits struct {
+	headerList    int           // bytes of a request's head, decoded, as RFC 9113 (6.5.2) counts them
+	continuations int           // frames after the first that a head may come in
+	window        int64         // bytes that a client may send ahead on a connection
+	promised      int64         // windows beyond windowStart given for large messages, a connection
+	held          int64         // bytes of messages that are not whole or not taken yet, a connection
+	queued        int           // bytes of messages in the write buffer; twice as much stops handlers, four times ends the connection
+	unsent        int64         // bytes of answers that wait for the client's window; more stops handlers
+	stalled       time.Duration // how long handlers may be stopped, and a write may take
+	zombies       int           // handlers whose client has given up; more stops the reading of its connection
+	idle          int           // frames that carry nothing, since something was last sent
+	drain         time.Duration // how long a client may take to confirm that it knows of the end
+	linger        time.Duration // how long a connection that broke the rules stays open for its client to read why
+}
+
+// defaultLimits are far above what clients of etcd do.
+var defaultLimits = limits{
+	headerList:    64 << 10,
+	continuations: 32,
+	window:        1 << 20,
+	promised:      64 << 20,
+	held:          256 << 20,
+	queued:        256 << 10,
+	unsent:        4 << 20,
+	stalled:       30 * time.Second,
+	zombies:       256,
+	idle:          10_000,
+	drain:         5 * time.Second,
+	linger:        time.Second,
+}

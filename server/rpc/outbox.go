@@ -1,0 +1,151 @@
+package rpc
+
+import (
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// outbox is what a stream has to send. It holds one message at most: who has another one waits.
+type outbox struct {
+	window  int64   // what may be sent
+	message *[]byte // with its prefix; nil: none
+	sent    int     // bytes of it
+	end     *status.Status
+	listed  bool    // among the connection's ready
+	next    *stream // of them
+	wake    chan struct{}
+
+	headSent        bool
+	header, trailer metadata.MD
+}
+
+// send takes a message, the stream's end, or both. It waits while the message before has not left, or while the connection
+// has too much to send.
+func (s *stream) send(m *[]byte, end *status.Status) error {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if end != nil {
+		s.returned()
+	}
+	if m == nil && s.message != nil {
+		s.end = end
+		return nil
+	}
+	for !s.over && (s.message != nil || c.full()) {
+		if s.wake == nil {
+			s.wake = make(chan struct{})
+		}
+		if c.full() {
+			c.join(s)
+		}
+		wake := s.wake
+		c.mu.Unlock()
+		<-wake
+		c.mu.Lock()
+	}
+	if s.over {
+		if m != nil {
+			pool.Put(m)
+		}
+		return s.gone()
+	}
+	s.end = end
+	if m == nil {
+		if end != nil {
+			c.sendEnd(s, end)
+		}
+		return nil
+	}
+	s.message, s.sent = m, 0
+	c.unsent += int64(len(*m))
+	c.list(s)
+	c.pump()
+	return nil
+}
+
+// drained wakes who waits to send.
+func (o *outbox) drained() {
+	if o.wake != nil {
+		close(o.wake)
+		o.wake = nil
+	}
+}
+
+// turns are the streams that take turns in sending.
+type turns struct{ first, last *stream }
+
+// list puts a stream at the end of them.
+func (c *conn) list(s *stream) {
+	if s.listed || s.message == nil {
+		return
+	}
+	s.listed = true
+	if c.ready.first == nil {
+		c.ready.first = s
+	} else {
+		c.ready.last.next = s
+	}
+	c.ready.last = s
+}
+
+// take takes the first one out.
+func (t *turns) take() *stream {
+	s := t.first
+	t.first, s.next, s.listed = s.next, nil, false
+	return s
+}
+
+// pump puts into the write buffer what the windows let pass, of each stream a frame in turns.
+func (c *conn) pump() {
+	for c.ready.first != nil && c.window > 0 && len(c.out) < c.limits.queued {
+		s := c.ready.take()
+		if s.over || s.window <= 0 { // WINDOW_UPDATE lists it again
+			continue
+		}
+		c.sendHead(s)
+		if s.over {
+			continue
+		}
+		rest := (*s.message)[s.sent:]
+		n := int(min(int64(len(rest)), frameMax, c.window, s.window))
+		c.frame(http2.FrameData, 0, s.id, n)
+		c.out = append(c.out, rest[:n]...)
+		c.afterSending()
+		c.window -= int64(n)
+		s.window -= int64(n)
+		c.unsent -= int64(n)
+		c.moved += int64(n)
+		if s.sent += n; s.sent < len(*s.message) {
+			c.list(s)
+			continue
+		}
+		pool.Put(s.message)
+		s.message = nil
+		if s.end != nil {
+			c.sendEnd(s, s.end)
+		}
+		s.drained()
+	}
+	if len(c.crowd) > 0 {
+		c.wakeCrowd()
+	}
+}
+
+// dropOutbox frees what is in the outbox.
+func (s *stream) dropOutbox() {
+	if s.message != nil {
+		s.conn.unsent -= int64(len(*s.message) - s.sent)
+		pool.Put(s.message)
+		s.message = nil
+	}
+	s.drained()
+}
+
+// afterSending notes that the client got something that it may answer to.
+func (c *conn) afterSending() {
+	c.in.idle = 0
+	c.strikes = 0
+	c.freePing = true
+}

@@ -1,0 +1,51 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Stats are the figures of a run, or of many.
+type Stats struct {
+	Time                  time.Duration // simulated
+	Steps                 int
+	Messages, Lost, Twice int
+	Snapshots             int // states sent to members that lag
+	Torn                  int // crashes in the middle of an operation of a disk
+	Stops                 int // members that stopped because their disk failed
+	Demands, Answers      int
+	Events, Sessions      int
+	Faults                [faultKinds]int
+}
+
+// Add adds the figures of another run.
+func (s *Stats) Add(o Stats) {
+	s.Time += o.Time
+	s.Steps += o.Steps
+	s.Messages += o.Messages
+	s.Lost += o.Lost
+	s.Twice += o.Twice
+	s.Snapshots += o.Snapshots
+	s.Torn += o.Torn
+	s.Stops += o.Stops
+	s.Demands += o.Demands
+	s.Answers += o.Answers
+	s.Events += o.Events
+	s.Sessions += o.Sessions
+	for k := range s.Faults {
+		s.Faults[k] += o.Faults[k]
+	}
+}
+
+// String shows the figures as a report does.
+func (s *Stats) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d steps; %d messages, %d of them lost, %d twice; %d states sent\n", s.Steps, s.Messages, s.Lost, s.Twice, s.Snapshots)
+	fmt.Fprintf(&b, "%d demands, %d answered; %d events against %d watches\nfaults:", s.Demands, s.Answers, s.Events, s.Sessions)
+	for k, n := range s.Faults {
+		fmt.Fprintf(&b, " %d %v,", n, FaultKind(k))
+	}
+	fmt.Fprintf(&b, " %d crashes inside an operation came, %d members stopped for their disks", s.Torn, s.Stops)
+	return b.String()
+}
