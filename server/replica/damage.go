@@ -61,8 +61,9 @@ func (w damageWatch) meet(err error) {
 
 // forget drops what was met before a repair. REQUIRES: nobody waits for it yet.
 func (w damageWatch) forget() {
-	if len(w) > 0 {
-		<-w
+	select {
+	case <-w:
+	default:
 	}
 }
 
