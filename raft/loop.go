@@ -303,7 +303,11 @@ func (n *Node) stepInbox() {
 }
 
 func (n *Node) step(m *raftpb.Message) {
-	err := n.raw.Step(m)
+	step := n.raw.Step
+	if m.GetType() == raftpb.MsgProp {
+		step = n.stepProposing
+	}
+	err := step(m)
 	if err != nil && !errors.Is(err, etcdraft.ErrStepPeerNotFound) && !errors.Is(err, etcdraft.ErrProposalDropped) {
 		n.cfg.Logger.Warn("raft refused a message", "member_id", n.cfg.ID, "type", m.GetType().String(), "from", m.GetFrom(), "error", err)
 	}
@@ -324,7 +328,7 @@ func (n *Node) stepProposals() {
 	}
 	taken, entries := batch(n.pending)
 	if len(entries) > 0 {
-		err := n.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(n.cfg.ID), Entries: entries})
+		err := n.stepProposing(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(n.cfg.ID), Entries: entries})
 		if err != nil {
 			return // no leader after all, a transfer, or too much uncommitted: they wait
 		}

@@ -50,6 +50,7 @@ type Node struct {
 	stall         stall
 	lastTick      time.Time
 	pending       []proposal // taken from the queue and not yet in raft
+	refused       []refusedChange
 	earlyReads    []*raftpb.Message
 	usedInbox     []*raftpb.Message
 	usedLocal     []*raftpb.Message
@@ -165,8 +166,8 @@ func (n *Node) proposed() {
 	}
 }
 
-// ProposeConfChange queues a change of the configuration, as Propose does. Raft replaces a change by an empty entry when
-// another one is not applied yet.
+// ProposeConfChange queues a change of the configuration, as Propose does. One that comes while another is not applied yet is proposed
+// again for a while.
 func (n *Node) ProposeConfChange(ctx context.Context, cc raftpb.ConfChangeI) error {
 	typ, data, err := raftpb.MarshalConfChange(cc)
 	if err != nil {

@@ -43,6 +43,7 @@ func (n *Node) tick() {
 	default:
 		n.raw.TickQuiesced()
 	}
+	n.proposeRefused()
 	n.publishProgress()
 }
 

@@ -227,7 +227,10 @@ func (s *store) setMarkWatched(m mark) error {
 	if f.disks[0].left.Load() {
 		return nil
 	}
-	r := f.do(0, func() result { return result{err: s.mark.set(m)} })
+	if !s.mark.intend(m) {
+		return nil
+	}
+	r := f.do(0, func() result { return result{err: s.mark.fulfil(m)} })
 	if errors.Is(r.err, errSlow) {
 		return nil
 	}

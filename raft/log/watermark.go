@@ -133,9 +133,27 @@ func openWatermark(fs vfs.FS, dir string, seq uint64, m mark) (*watermark, error
 
 // set records what is durable now.
 func (w *watermark) set(m mark) error {
+	if !w.intend(m) {
+		return nil
+	}
+	return w.fulfil(m)
+}
+
+// intend says what the file is about to hold; false when it holds that, or is about to. What is intended later takes its place.
+func (w *watermark) intend(m mark) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	changes := m != w.mark
+	w.mark = m
+	return changes
+}
+
+// fulfil writes a mark, unless another one was intended since: a disk that hung may come to it late, and the log may have been cut
+// short by then.
+func (w *watermark) fulfil(m mark) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
-	if m == w.highest() {
+	if m != w.highest() {
 		return nil
 	}
 	return w.write(m)
@@ -152,6 +170,7 @@ func (w *watermark) lower(last uint64) error {
 	defer w.writing.Unlock()
 	m := w.highest()
 	m.last = last
+	w.intend(m)
 	if err := w.write(m); err != nil {
 		return err
 	}
@@ -162,9 +181,6 @@ func (w *watermark) lower(last uint64) error {
 }
 
 func (w *watermark) write(m mark) error {
-	w.mu.Lock()
-	w.mark = m
-	w.mu.Unlock()
 	seq := w.seq + 1
 	if _, err := w.file.WriteAt(encodeWatermark(seq, m), int64(seq%2)*watermarkSlot); err != nil {
 		return fmt.Errorf("log: write watermark: %w", err)

@@ -65,7 +65,6 @@ func Default() Config {
 		MaxTxnOps:                   128,
 		MaxRequestBytes:             1.5 * 1024 * 1024,
 		MaxConcurrentStreams:        math.MaxUint32,
-		GRPCFastPath:                true,
 		GRPCKeepAliveMinTime:        5 * time.Second,
 		GRPCKeepAliveInterval:       2 * time.Hour,
 		GRPCKeepAliveTimeout:        20 * time.Second,

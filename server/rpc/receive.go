@@ -194,6 +194,11 @@ func (s *stream) widen() {
 	if back := windowStart - in.held - in.window; back >= windowStart/4 {
 		grant = max(grant, back)
 	}
+	if in.window+grant <= 0 && len(in.messages) > 0 && !s.head.method.manyRequests() {
+		// All that is missing is the end. Some clients, grpc-go's among them, hold even an empty frame back while they may send
+		// nothing, and nobody takes the message before the end is there.
+		grant = 1 - in.window
+	}
 	if grant > 0 {
 		in.window += grant
 		c.sendWindow(s.id, grant)
