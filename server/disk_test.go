@@ -93,6 +93,8 @@ func TestMemberWhoseStateDiskFailsEnds(t *testing.T) {
 	}
 	require.NoError(t, old.Server.Close())
 	old.Server = nil
+	_, err := old.FS.Stat("/data/member/damaged")
+	require.NoError(t, err, "the next start makes the state anew, as what can't be read stays so")
 	fillKeys(t, c, c.Client(c.Leader()), 20, 30)
 	broken.Store("")
 	old.Restart()

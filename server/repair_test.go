@@ -364,6 +364,8 @@ func TestDamagedMemberWaitsForAQuorumOfOthers(t *testing.T) {
 	require.ErrorIs(t, err, replica.ErrCorrupt)
 	require.ErrorContains(t, err, "could not be repaired")
 	require.Equal(t, before, sizes(t, m.FS, "/data/member/log", map[string]int64{}))
+	_, err = m.FS.Stat("/data/member/rejoining")
+	require.ErrorIs(t, err, os.ErrNotExist, "no leader agreed, so it must not say later that it asked before")
 	require.Zero(t, others[0].Server.Replica().Status().Leader)
 	others[1].Start()
 	others[0].WaitReady()

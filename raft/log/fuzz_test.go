@@ -32,7 +32,7 @@ func FuzzOpen(f *testing.F) {
 		if at == 0 {
 			segment = patch
 		} else {
-			copy(segment[int(at)%(size+8):], patch)
+			copy(segment[int(at)%min(size+8, len(segment)):], patch)
 		}
 		w, err := fs.Create(fs.PathJoin("log", newest), vfs.WriteCategoryUnspecified)
 		require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/petcd/petcd/server/membership"
 )
 
-// addressesFile holds an addressBook as JSON, and in a second line the CRC-32C of the first in hexadecimal digits.
+// addressesFile holds an addressBook. It is a sealed file.
 const addressesFile = "addresses"
 
 // addressBook is what a member keeps beside its log and its state, for a start that can't read one of them: who it is, and where
@@ -29,32 +29,38 @@ type addressBook struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode is the file's content.
-func (b *addressBook) encode() ([]byte, error) {
-	line, err := json.Marshal(b)
+// self is the member whose book it is, nil when it isn't in it.
+func (b *addressBook) self() *membership.Member {
+	i := slices.IndexFunc(b.Members, func(m *membership.Member) bool { return m.ID == b.MemberID })
+	if i < 0 {
+		return nil
+	}
+	return b.Members[i]
+}
+
+// seal is the content of a sealed file: a line of JSON, and in a second line the CRC-32C of the first in hexadecimal digits.
+func seal(v any) ([]byte, error) {
+	line, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("replica: encode addresses: %w", err)
+		return nil, fmt.Errorf("replica: encode %T: %w", v, err)
 	}
 	return fmt.Appendf(line, "\n%08x\n", crc32.Checksum(line, castagnoli)), nil
 }
 
-// decodeAddresses reads the file's content; nil when it is damaged.
-func decodeAddresses(content []byte) *addressBook {
+// unseal reads a sealed file's content; false when it is damaged.
+func unseal(content []byte, v any) bool {
 	line, sum, _ := bytes.Cut(content, []byte("\n"))
-	b := &addressBook{}
-	if string(sum) != fmt.Sprintf("%08x\n", crc32.Checksum(line, castagnoli)) || json.Unmarshal(line, b) != nil {
-		return nil
-	}
-	return b
+	return string(sum) == fmt.Sprintf("%08x\n", crc32.Checksum(line, castagnoli)) && json.Unmarshal(line, v) == nil
 }
 
 // addresses reads the book; nil when there is none that can be read.
 func (d *dataDir) addresses() *addressBook {
 	content, err := d.read(addressesFile)
-	if err != nil {
+	b := &addressBook{}
+	if err != nil || !unseal(content, b) {
 		return nil
 	}
-	return decodeAddresses(content)
+	return b
 }
 
 // keepAddresses keeps the book current, until ctx ends.
@@ -62,7 +68,7 @@ func (r *Replica) keepAddresses(ctx context.Context) {
 	var written []byte
 	for {
 		book := addressBook{r.cluster.LocalID(), r.cluster.ID(), r.cluster.Members()}
-		content, err := book.encode()
+		content, err := seal(book)
 		if err == nil && len(book.Members) > 0 && !bytes.Equal(content, written) {
 			if err = r.dir.write(addressesFile, content); err == nil {
 				written = content

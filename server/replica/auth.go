@@ -27,6 +27,9 @@ func (r *Replica) openAuth() error {
 		return err
 	}
 	r.loginsAfter = last
+	if r.auth != nil {
+		return nil // made before a repair
+	}
 	m := &r.cfg.Member
 	r.auth, err = auth.New(auth.Config{
 		Token:       m.AuthToken,

@@ -67,8 +67,12 @@ func (w damageWatch) forget() {
 	}
 }
 
+// repairPause is how long a member goes on with a damaged state after a repair failed.
+const repairPause = 10 * time.Minute
+
 // watchDamage waits for damage of the state, and then ends the member (ErrDamaged) so that its next start repairs it, as soon as
-// that can succeed. Until then it goes on: what it serves is verified, and a read that meets the damage fails.
+// that can succeed. Until then it goes on: what it serves is verified, and a read that meets the damage fails. After a start that
+// tried in vain it goes on for longer, as the next one may fail, too, and a member that comes and goes is worse than one that stays.
 func (r *Replica) watchDamage(ctx context.Context) {
 	var met error
 	select {
@@ -76,8 +80,9 @@ func (r *Replica) watchDamage(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	if err := r.dir.write(damageNote, []byte(theState)); err != nil {
-		r.logger.Error("could not note that the state is damaged", "error", err)
+	r.noteDamage()
+	if r.unrepaired {
+		sleep(ctx, repairPause)
 	}
 	if !r.canRebuild() {
 		r.logger.Error("the state is damaged; waiting for another member to repair it from", "error", met)
@@ -91,6 +96,13 @@ func (r *Replica) watchDamage(ctx context.Context) {
 		cancel()
 		r.fail(fmt.Errorf("%w: %w", ErrDamaged, met))
 		return
+	}
+}
+
+// noteDamage tells the next start that the state is damaged.
+func (r *Replica) noteDamage() {
+	if err := r.dir.write(damageNote, []byte(theState)); err != nil {
+		r.logger.Error("could not note that the state is damaged", "error", err)
 	}
 }
 
@@ -113,9 +125,7 @@ func (r *Replica) EndedByDamage(err error) error {
 	switch {
 	case errors.Is(err, ErrDamaged):
 	case errors.Is(err, storage.ErrCorrupt):
-		if noted := r.dir.write(damageNote, []byte(theState)); noted != nil {
-			r.logger.Error("could not note that the state is damaged", "error", noted)
-		}
+		r.noteDamage()
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case errors.Is(err, log.ErrCorrupt): // a start reads all of it
 		return fmt.Errorf("%w: %w", ErrDamaged, err)

@@ -18,7 +18,8 @@ const (
 
 // watchDisk tells of a state disk that fails or hangs, and makes a leader give leadership up, until ctx ends. The log may be
 // well meanwhile: then the leader commits what it can't apply, and its clients wait. While there is no room, or the disk hangs,
-// the member waits; an I/O error ends it, as it does of the log's: what such a disk says later is not to be relied on.
+// the member waits; an I/O error ends it, as it does of the log's: what such a disk says later is not to be relied on. The next
+// start makes the state anew if it can: the error may be a sector that will never be read again.
 func (r *Replica) watchDisk(ctx context.Context) {
 	var bad bool
 	var gaveUp time.Time
@@ -37,6 +38,7 @@ func (r *Replica) watchDisk(ctx context.Context) {
 			r.Resign(ctx)
 		}
 		if errors.Is(err, syscall.EIO) {
+			r.noteDamage()
 			r.fail(fmt.Errorf("replica: the state disk is not to be relied on: %w", err))
 			return
 		}

@@ -74,6 +74,9 @@ var (
 	// ErrDamaged is why a member stops that met damage while it ran, and repairs itself at its next start.
 	ErrDamaged = errors.New("replica: the data directory was damaged; the next start repairs it")
 
+	// errNoteFirst is a leader's answer to a member that lost its log, and may join again once it has noted that it asks for it.
+	errNoteFirst = errors.New("replica: the member can be taken back once it has noted that")
+
 	// ErrForeign marks a data directory that was not written by petcd.
 	ErrForeign = errors.New("replica: not a petcd data directory")
 

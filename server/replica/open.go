@@ -92,16 +92,28 @@ func (r *Replica) openDir() (err error) {
 	if r.dir, err = openDataDir(r.cfg.FS, r.cfg.Member.DataDir, r.cfg.Member.WALDir); err != nil {
 		return err
 	}
-	if err = r.dir.finishSwap(); err == nil && !r.cfg.still {
-		var j *rejoining
-		if j, err = r.dir.rejoining(); err == nil && j != nil && j.New != nil {
-			err = r.finishRejoin(j)
-		}
-	}
-	if err != nil {
+	if err := r.finishRepair(); err != nil {
 		return errors.Join(err, r.closeFiles())
 	}
 	return nil
+}
+
+// finishRepair finishes what a repair left unfinished.
+func (r *Replica) finishRepair() error {
+	if r.cfg.still {
+		if exists(r.cfg.FS, r.dir.state+rebuilding) && !exists(r.cfg.FS, r.dir.state) {
+			return fmt.Errorf("%w: a repair of the state was cut off; start the member to finish it", ErrCorrupt)
+		}
+		return nil
+	}
+	if err := r.dir.finishSwap(); err != nil {
+		return err
+	}
+	j, err := r.dir.rejoining()
+	if err != nil || j == nil || j.New == nil {
+		return err
+	}
+	return r.finishRejoin(j)
 }
 
 // logOptions are how the log is opened.

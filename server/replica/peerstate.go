@@ -30,7 +30,9 @@ func (r *Replica) serveState(w http.ResponseWriter, req *http.Request) {
 	r.logger.Info("sending the state to a member that lost its own", "remote_peer_id", req.Header.Get("X-Server-From"),
 		"snapshot_index", snap.Index, "bytes", snap.Size())
 	w.Header().Set("Content-Length", strconv.FormatInt(snap.Size(), 10))
-	_, err = snap.WriteTo(&patientWriter{w, http.NewResponseController(w)})
+	conn := http.NewResponseController(w)
+	_, err = snap.WriteTo(&patientWriter{w, conn})
+	_ = conn.SetWriteDeadline(time.Time{}) // the connection may serve other requests
 	if err != nil {
 		r.logger.Warn("could not send the state", "error", err)
 	}

@@ -31,6 +31,9 @@ func (r *Replica) publish(ctx context.Context) {
 				"local_member_attributes", at.String(), "cluster_id", hexID(r.cluster.ID()))
 			r.quota.adopt() // before a client can raise an alarm
 			close(r.ready)
+			if err := r.dir.remove(rejoinFile); err != nil { // still a member, so nothing came of it
+				r.logger.Warn("could not remove the note of a rejoining", "error", err)
+			}
 			return
 		}
 		if ctx.Err() == nil {

@@ -1,12 +1,14 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 
@@ -21,9 +23,9 @@ import (
 // rejoinFile holds a rejoining while it is under way.
 const rejoinFile = "rejoining"
 
-// rejoining is how far a member has come on its way back. It is noted before the member asks to be removed, so that its question can
-// be told from that of a member that an operator removed, and again once it knows its new identity, from which on nothing of
-// its old files counts.
+// rejoining is how far a member has come on its way back. It is noted after a leader agreed to take the member back, and before
+// one does, so that its question can be told from that of a member that an operator removed; and again once it knows its new
+// identity, from which on nothing of its old files counts. It is a sealed file.
 type rejoining struct {
 	Old      addressBook `json:"old"`
 	PeerURLs []string    `json:"peer_urls"`
@@ -40,17 +42,22 @@ func (r *Replica) rejoin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	again := j != nil
-	if !again {
+	if j == nil {
 		if j, err = r.recollect(ctx); err != nil {
 			return err
+		}
+		if _, err = r.askBack(ctx, j, false); !errors.Is(err, errNoteFirst) {
+			return cmp.Or(err, errors.New("replica: a leader took this member back before it could note that"))
 		}
 		if err := r.dir.noteRejoining(j); err != nil {
 			return err
 		}
 	}
-	if j.New, err = r.askBack(ctx, j, again); err != nil {
+	if j.New, err = r.askBack(ctx, j, true); err != nil {
 		return err
+	}
+	if old := j.Old.self(); old != nil && old.IsLearner {
+		j.New.RegainVote = false // it had none
 	}
 	if err := r.dir.noteRejoining(j); err != nil {
 		return err
@@ -60,18 +67,23 @@ func (r *Replica) rejoin(ctx context.Context) (err error) {
 
 // recollect finds out who this member was without its log: from its address book, or by its peer URLs from the others.
 func (r *Replica) recollect(ctx context.Context) (*rejoining, error) {
-	if book := r.dir.addresses(); book != nil {
-		j := &rejoining{Old: *book, PeerURLs: r.flagURLs()}
-		for _, m := range book.Members {
-			if m.ID == book.MemberID {
-				j.PeerURLs = m.PeerURLs
-			}
-		}
-		return j, nil
-	}
-	urls := r.otherAddresses(nil, nil)
+	book := r.dir.addresses()
+	urls := r.otherAddresses(book, nil)
 	if len(urls) == 0 {
 		return nil, errNobodyElse
+	}
+	if book != nil {
+		// Its entry may have changed since the book was written.
+		cluster, members, err := askMembers(ctx, r.peers.client, urls)
+		now := &addressBook{book.MemberID, cluster, members}
+		if err == nil && cluster == book.ClusterID && now.self() != nil {
+			book = now
+		}
+		j := &rejoining{Old: *book, PeerURLs: r.flagURLs()}
+		if me := book.self(); me != nil {
+			j.PeerURLs = me.PeerURLs
+		}
+		return j, nil
 	}
 	cluster, members, err := askMembers(ctx, r.peers.client, urls)
 	if err != nil {
@@ -85,7 +97,7 @@ func (r *Replica) recollect(ctx context.Context) (*rejoining, error) {
 }
 
 // askBack asks the leader to put a new member in the place of this one, and returns who that is. Who leads isn't known, and
-// perhaps isn't decided: so all others are asked in turn, for as long as two elections and two requests may take.
+// perhaps isn't decided: so all others are asked in turn, for as long as it takes if each of them hangs once.
 func (r *Replica) askBack(ctx context.Context, j *rejoining, again bool) (*identity, error) {
 	urls := r.otherAddresses(&j.Old, nil)
 	if len(urls) == 0 {
@@ -95,13 +107,16 @@ func (r *Replica) askBack(ctx context.Context, j *rejoining, again bool) (*ident
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*r.cfg.Member.RequestTimeout())
+	each := r.cfg.Member.RequestTimeout()
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(1+len(urls))*each)
 	defer cancel()
 	for {
 		var failures []error
 		for _, u := range urls {
-			back, err := r.peers.rejoin(ctx, u, body, &identity{MemberID: j.Old.MemberID, ClusterID: j.Old.ClusterID})
-			if err == nil || errors.Is(err, ErrRemoved) {
+			tctx, cancel := context.WithTimeout(ctx, each)
+			back, err := r.peers.rejoin(tctx, u, body, &identity{MemberID: j.Old.MemberID, ClusterID: j.Old.ClusterID})
+			cancel()
+			if err == nil || errors.Is(err, ErrRemoved) || errors.Is(err, errNoteFirst) {
 				return back, err
 			}
 			failures = append(failures, fmt.Errorf("%s: %w", u, err))
@@ -115,10 +130,12 @@ func (r *Replica) askBack(ctx context.Context, j *rejoining, again bool) (*ident
 // rejoin asks the member at a peer URL.
 func (p *peers) rejoin(ctx context.Context, url string, body []byte, old *identity) (*identity, error) {
 	answer, err := p.signed(ctx, http.MethodPost, url+rejoinPath, body, old)
-	if refused := (*statusError)(nil); errors.As(err, &refused) && refused.code == http.StatusGone {
+	switch {
+	case PeerRefusal(err) == http.StatusGone:
 		return nil, fmt.Errorf("%w: %w", ErrRemoved, err)
-	}
-	if err != nil {
+	case PeerRefusal(err) == http.StatusConflict:
+		return nil, errNoteFirst
+	case err != nil:
 		return nil, err
 	}
 	return decodeIdentity(answer)
@@ -126,14 +143,16 @@ func (p *peers) rejoin(ctx context.Context, url string, body []byte, old *identi
 
 // finishRejoin sets the old files aside and begins new ones. It may have been cut off anywhere.
 func (r *Replica) finishRejoin(j *rejoining) error {
-	begun, err := r.beganAs(j.New)
+	empty, begun, err := r.beganAs(j.New)
 	if err != nil {
 		return err
 	}
-	if !begun {
+	if !empty && !begun {
 		if err := log.SetAside(r.cfg.FS, r.dir.logDir, r.cfg.Member.WALFailoverDir); err != nil {
 			return err
 		}
+	}
+	if !begun {
 		if err := r.dir.setStateAside(); err != nil {
 			return err
 		}
@@ -145,7 +164,7 @@ func (r *Replica) finishRejoin(j *rejoining) error {
 	if err := json.Unmarshal(j.New.Peers, &book.Members); err != nil {
 		return fmt.Errorf("%w: members in %s: %w", ErrCorrupt, rejoinFile, err)
 	}
-	content, err := book.encode()
+	content, err := seal(book)
 	if err != nil {
 		return err
 	}
@@ -160,21 +179,23 @@ func (r *Replica) finishRejoin(j *rejoining) error {
 	return r.dir.remove(rejoinFile)
 }
 
-// beganAs tells whether the log is the new member's already. One that is there and can't be read is the old one's.
-func (r *Replica) beganAs(id *identity) (bool, error) {
+// beganAs tells whether the log is the new member's already, or was made for it and has nothing yet. One that is there and can't be
+// read is the old one's.
+func (r *Replica) beganAs(id *identity) (empty, begun bool, err error) {
 	l, err := log.Open(r.dir.logDir, r.logOptions())
 	if errors.Is(err, log.ErrCorrupt) || errors.Is(err, log.ErrStraySegments) {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	meta := l.Metadata()
-	if err := l.Close(); err != nil || meta == nil {
-		return false, err
+	last, err := l.LastIndex()
+	if err = errors.Join(err, l.Close()); err != nil || meta == nil {
+		return err == nil && last == 0, false, err
 	}
 	found, err := decodeIdentity(meta)
-	return err == nil && found.MemberID == id.MemberID, nil
+	return false, err == nil && found.MemberID == id.MemberID, nil
 }
 
 // beginLog makes the new member's log.
@@ -196,23 +217,48 @@ func (d *dataDir) rejoining() (*rejoining, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	j := &rejoining{}
-	if err == nil {
-		err = json.Unmarshal(content, j)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, rejoinFile, err)
+		return nil, err
+	}
+	j := &rejoining{}
+	if !unseal(content, j) {
+		return nil, fmt.Errorf("%w: %s can't be read; remove this member and add it again", ErrCorrupt, rejoinFile)
 	}
 	return j, nil
 }
 
 // noteRejoining writes it down.
 func (d *dataDir) noteRejoining(j *rejoining) error {
-	content, err := json.Marshal(j)
+	content, err := seal(j)
 	if err != nil {
 		return err
 	}
 	return d.write(rejoinFile, content)
+}
+
+// settleRejoining finds out what became of a rejoining that was cut off, now that the log turns out to be whole. Its leader may have
+// removed this member: then only the new one is left. Who can't know, as nobody leads, goes on with the log: it has all that was
+// promised. The note stays until this member's word is heard again (publish).
+func (r *Replica) settleRejoining(ctx context.Context) error {
+	j, err := r.dir.rejoining()
+	if err != nil || j == nil {
+		return err
+	}
+	if r.cfg.Member.ForceNewCluster {
+		return r.dir.remove(rejoinFile) // there are no others
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Member.RequestTimeout())
+	defer cancel()
+	_, err = r.askBack(ctx, j, false)
+	switch {
+	case errors.Is(err, errNoteFirst): // still a member
+		return r.dir.remove(rejoinFile)
+	case errors.Is(err, ErrRemoved):
+		removed := fmt.Errorf("%w: the log is whole again, but this member was removed to be taken back", ErrCorrupt)
+		return &damageError{part: theLog, err: removed}
+	}
+	r.logger.Warn("could not learn whether this member was removed to be taken back; going on with the log", "error", err)
+	return nil
 }
 
 // regainVote gives a member that joined again the vote that it had, once it has caught up, until ctx ends.

@@ -28,7 +28,7 @@ var errNobodyElse = errors.New("no other member is known: it is the only copy, s
 // openWhole opens the data directory. A part that is damaged is made anew: the state from the log or from any other member's
 // state, the log by joining the cluster again. Should that not be possible nothing is changed, and the error says so.
 func (r *Replica) openWhole(ctx context.Context) (*identity, error) {
-	heed := true // the note that damage was met
+	heed := !r.cfg.Member.ForceNewCluster // the note that damage was met
 	for repairs := 0; ; repairs++ {
 		id, err := r.openParts(ctx, heed)
 		damaged := (*damageError)(nil)
@@ -50,6 +50,7 @@ func (r *Replica) openWhole(ctx context.Context) (*identity, error) {
 		case damaged.noted:
 			r.logger.Warn("the state met damage before and can't be repaired now; going on with it", "error", failed)
 			r.damage.meet(damaged.err)
+			r.unrepaired = true
 			heed = false
 		default:
 			return nil, fmt.Errorf("%w; it could not be repaired from other members: %w", err, failed)
@@ -73,6 +74,9 @@ func (r *Replica) openParts(ctx context.Context, heed bool) (_ *identity, err er
 	if heed && exists(r.cfg.FS, r.cfg.FS.PathJoin(r.dir.member, damageNote)) {
 		return nil, &damageError{part: theState, noted: true, err: fmt.Errorf("%w: the state met damage when it was in use", ErrCorrupt)}
 	}
+	if err := r.settleRejoining(ctx); err != nil {
+		return nil, err
+	}
 	id, err := r.identify(ctx)
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func (r *Replica) openParts(ctx context.Context, heed bool) (_ *identity, err er
 	if err := r.load(id); err != nil {
 		return nil, inPart(theState, err)
 	}
-	return id, r.dir.remove(rejoinFile) // asked for in vain, as the log is whole
+	return id, nil
 }
 
 // rebuildState makes a new state beside the damaged one, and then puts it in its place. Term, vote and log stay as they are, so
@@ -119,7 +123,7 @@ func (r *Replica) freshState(ctx context.Context, dir string) (index uint64, err
 	if err != nil {
 		return 0, err
 	}
-	s, err := storage.Open(dir, storage.Options{FS: r.cfg.FS, Logger: r.logger, Still: true})
+	s, err := storage.Open(dir, storage.Options{FS: r.cfg.FS, Logger: r.logger, Fatal: r.cfg.Fatal, Still: true})
 	if err != nil {
 		return 0, err
 	}

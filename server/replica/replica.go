@@ -47,10 +47,11 @@ type Replica struct {
 
 	loginsAfter uint64 // the log's last index when it was opened
 
-	damage   damageWatch
-	repaired map[part]int  // by this start
-	sending  sync.Mutex    // held while another member is sent the state
-	moved    chan struct{} // 1 deep: the members changed
+	damage     damageWatch
+	repaired   map[part]int  // by this start
+	unrepaired bool          // this start found the state's damage noted, and could not repair it
+	sending    sync.Mutex    // held while another member is sent the state
+	moved      chan struct{} // 1 deep: the members changed
 
 	ready   chan struct{} // closed when this member has published itself
 	stopped chan struct{} // closed when Run begins to end

@@ -29,7 +29,8 @@ type conn struct {
 	block  block
 	heads  map[string]*head // the last head of each method's calls
 
-	lastRead atomic.Int64 // when something was last read, in Unix nanoseconds
+	made     time.Time
+	lastRead atomic.Int64 // when something was last read, in nanoseconds after made: clocks that are set do not matter
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
@@ -39,8 +40,7 @@ type conn struct {
 	output
 	pings
 	ending
-	zombies int       // streams that are over, with a handler that is not
-	calm    sync.Cond // their number has fallen
+	zombies int // streams that are over, with a handler that is not
 }
 
 // newConn makes a connection of one that was accepted.
@@ -56,9 +56,11 @@ func (s *Server) newConn(accepted net.Conn) (*conn, error) {
 		server:  s,
 		nc:      accepted,
 		limits:  &s.limits,
+		made:    time.Now(),
 		ctx:     peer.NewContext(context.Background(), &peer.Peer{Addr: accepted.RemoteAddr(), LocalAddr: accepted.LocalAddr(), AuthInfo: info}),
 		heads:   map[string]*head{},
 		streams: map[uint32]*stream{},
+		output:  output{crowd: map[*stream]struct{}{}},
 	}
 	c.source = bufio.NewReaderSize(c, readBuffer)
 	c.framer = http2.NewFramer(nil, c.source)
@@ -67,7 +69,7 @@ func (s *Server) newConn(accepted net.Conn) (*conn, error) {
 	c.block.init(c.limits)
 	c.in.window = s.limits.window
 	c.window, c.streamWindow = windowStart, windowStart
-	c.queued.L, c.calm.L = &c.mu, &c.mu
+	c.queued.L = &c.mu
 	return c, nil
 }
 
@@ -75,7 +77,7 @@ func (s *Server) newConn(accepted net.Conn) (*conn, error) {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.nc.Read(p)
 	if n > 0 {
-		c.lastRead.Store(time.Now().UnixNano())
+		c.lastRead.Store(int64(time.Since(c.made)))
 	}
 	return n, err
 }
@@ -142,9 +144,10 @@ func (c *conn) closeLocked(cause error) {
 		c.forget(s)
 	}
 	c.stopPings()
-	c.stopTimers()
+	if c.drainTimer != nil {
+		c.drainTimer.Stop()
+	}
 	c.wakeCrowd()
 	c.queued.Signal()
-	c.calm.Broadcast()
 	_ = c.nc.Close() // closed is all it can become
 }

@@ -14,18 +14,20 @@
 //   - Breaks of HTTP/2's rules: the connection's end with GOAWAY, or the stream's with RST_STREAM.
 //   - Floods: header blocks that are large or in too many pieces, frames that carry nothing, pings more often than allowed,
 //     answers that are caused and not read.
-//   - Streams opened and given up faster than their handlers notice: the connection is not read on while too many of them run.
+//   - Streams opened and given up faster than their handlers notice: new ones are refused while too many of them run.
 //
 // Invariants:
 //
 //	I1. A connection's lock guards it and all of its streams. Nobody waits for a network or a handler while holding it.
 //	I2. The reader never waits for the writer, so that a client's windows and resets are always taken. What it makes the
 //	    connection send is short, and bounded: a client that does not read it is cut.
-//	I3. Handlers wait while their connection holds too much that is not sent; if nothing moves for long, it ends.
+//	I3. A stream that its client does not read holds up itself alone, with one message. Handlers wait for each other only while
+//	    the write buffer is full, and a client that does not take what is written is cut.
 //	I4. Header blocks are made in the order in which they are sent, under the lock: the client's HPACK table depends on it.
 //	I5. When Stop returned, no handler runs and no goroutine is left.
 //
-// Not bounded is what handlers hold while they run; MaxConcurrentStreams limits their number.
+// Not bounded is what handlers hold while they run, and the message that each stream has to send; MaxConcurrentStreams limits
+// their number.
 //
 // Concurrency: a Server is safe for use by any goroutine once services are registered.
 package rpc

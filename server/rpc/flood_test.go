@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -94,7 +95,8 @@ func TestHeaderBomb(t *testing.T) {
 	c.works(3)
 }
 
-// Streams that are opened and given up at once (CVE-2023-44487): the next one waits for the handlers of those before.
+// Streams that are opened and given up at once (CVE-2023-44487): new ones are refused while the handlers of those before run.
+// The connection is read on: a ping is answered.
 func TestRapidReset(t *testing.T) {
 	var running, most atomic.Int64
 	free := make(chan struct{})
@@ -108,22 +110,49 @@ func TestRapidReset(t *testing.T) {
 		return b, nil
 	}}, func(s *Server) { s.limits.zombies = 10 })
 	c := dial(t, address)
-	wrote := make(chan struct{})
-	go func() {
-		defer close(wrote)
-		for id := uint32(1); id < 1000; id += 2 {
-			if c.tryOpen(id, c.encode(requestFields(unaryPath)...)) != nil || c.framer.WriteData(id, true, packed("x")) != nil ||
-				c.framer.WriteRSTStream(id, http2.ErrCodeCancel) != nil {
-				return
-			}
-		}
-	}()
+	for id := uint32(1); id < 1000; id += 2 {
+		c.call(id, "x")
+		require.NoError(t, c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
+	}
+	require.NoError(t, c.framer.WritePing(false, [8]byte{}))
+	c.until(func(f http2.Frame) bool { return f.Header().Type == http2.FramePing })
 	eventually(t, s, "ten are left alone", func(c *conn) bool { return c.zombies == 10 })
+	c.call(1001, "x")
+	require.Equal(t, http2.ErrCodeRefusedStream, c.answered(1001).reset)
 	require.LessOrEqual(t, most.Load(), int64(10))
 	close(free)
-	<-wrote
-	c.works(1001)
-	require.LessOrEqual(t, most.Load(), int64(11))
+	eventually(t, s, "all have ended", func(c *conn) bool { return c.zombies == 0 })
+	c.works(1003)
+	require.LessOrEqual(t, most.Load(), int64(10))
+}
+
+// Calls that are given up while nothing can be answered, as when there is no leader, are no flood.
+func TestGivenUpCallsAreNoFlood(t *testing.T) {
+	s, address := serve(t, &echo{stream: untilCanceled}, func(s *Server) { s.limits.idle = 20 })
+	c := dial(t, address)
+	id := uint32(1)
+	for range 100 {
+		c.open(id, requestFields(bidiPath)...)
+		require.NoError(t, c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
+		id += 2
+	}
+	for range 100 { // here the server's reset is first
+		c.open(id, requestFields(bidiPath, "grpc-timeout", "1u")...)
+		c.answered(id)
+		require.NoError(t, c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
+		id += 2
+	}
+	eventually(t, s, "none is left", func(c *conn) bool { return len(c.streams) == 0 && c.zombies == 0 })
+	c.works(id)
+}
+
+// A frame of many settings, each of which changes every stream's window.
+func TestTooManySettings(t *testing.T) {
+	_, address := serve(t, &echo{}, nil)
+	c := dial(t, address)
+	require.NoError(t, c.framer.WriteSettings(slices.Repeat([]http2.Setting{{ID: http2.SettingInitialWindowSize, Val: 1}}, settingsMax+1)...))
+	code, _ := c.goneAway()
+	require.Equal(t, http2.ErrCodeEnhanceYourCalm, code)
 }
 
 // A client that asks for more than its share of streams.

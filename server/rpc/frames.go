@@ -104,7 +104,11 @@ func (c *conn) abandoned(id uint32) error {
 		return violates(http2.ErrCodeProtocol, "RST_STREAM for a stream that was not opened")
 	}
 	if s := c.streams[id]; s != nil {
+		running := s.started
 		c.forget(s)
+		if running {
+			return nil // what calls are given up for good reason, as when no leader is there, is bounded by zombies
+		}
 	}
 	return c.countIdle()
 }

@@ -74,6 +74,28 @@ func TestUnaryOfAllSizes(t *testing.T) {
 	require.Equal(t, codes.ResourceExhausted, status.Code(err), err)
 }
 
+// Some clients send a unary call's message and its end apart, and hold even an empty frame back while their window is empty.
+func TestEndAfterTheWindow(t *testing.T) {
+	_, address := serve(t, &echo{}, nil)
+	c := connect(t, address)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	sizes := []int{70_000, 1 << 20}
+	for size := windowStart - 10; size <= windowStart+5; size++ {
+		sizes = append(sizes, size)
+	}
+	for _, size := range sizes {
+		stream, err := c.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, unaryPath)
+		require.NoError(t, err)
+		value := bytes.Repeat([]byte("x"), size)
+		require.NoError(t, stream.SendMsg(wrapperspb.Bytes(value)), size)
+		require.NoError(t, stream.CloseSend())
+		got := &wrapperspb.BytesValue{}
+		require.NoError(t, stream.RecvMsg(got), size)
+		require.True(t, bytes.Equal(value, got.Value), size)
+	}
+}
+
 // Many calls at once, large and small, unary and streams, on few connections.
 func TestManyCalls(t *testing.T) {
 	_, address := serve(t, &echo{}, nil)

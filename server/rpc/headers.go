@@ -49,14 +49,15 @@ func (t *headerTable) indexed(b []byte, at *int, literal string) []byte {
 
 // fields are a header block that is being made.
 type fields struct {
-	table *headerTable
-	b     []byte
-	size  int // as the client counts it
+	table  *headerTable
+	before headerTable // what the table was, if the block is not sent
+	b      []byte
+	size   int // as the client counts it
 }
 
-// newFields begins a block.
+// newFields begins a block. There is one at a time.
 func (c *conn) newFields() fields {
-	f := fields{table: &c.table, b: make([]byte, 0, 64)}
+	f := fields{table: &c.table, before: c.table, b: c.scratch[:0]}
 	if c.table.off && !c.table.emptied {
 		c.table.emptied = true
 		f.b = append(f.b, 0x20) // the table has no room from here on
@@ -149,6 +150,9 @@ func (c *conn) sendFields(id uint32, f *fields, flags http2.Flags) {
 		}
 		t, flags = http2.FrameContinuation, 0
 	}
+	if cap(f.b) <= frameMax {
+		c.scratch = f.b
+	}
 	c.afterSending()
 	if len(c.out) > 4*c.limits.queued {
 		c.closeLocked(errNotRead)
@@ -160,6 +164,7 @@ func (c *conn) taken(s *stream, f *fields) bool {
 	if c.peerList == 0 || f.size <= int(c.peerList) {
 		return true
 	}
+	c.table = f.before
 	c.resetLocked(s.id, http2.ErrCodeInternal)
 	return false
 }

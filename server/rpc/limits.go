@@ -9,6 +9,8 @@ const (
 	windowStart = 65535
 	// windowMax is the largest window there can be (RFC 9113, 6.9.1).
 	windowMax = 1<<31 - 1
+	// settingsMax is how many settings a frame may have: each may cost a walk over all streams.
+	settingsMax = 32
 	// tableStart is the size of a header table that nobody has set.
 	tableStart = 4096
 	// prefixLen is what stands before each message: whether it is compressed, and its length.
@@ -31,9 +33,8 @@ type limits struct {
 	promised      int64         // windows beyond windowStart given for large messages, a connection
 	held          int64         // bytes of messages that are not whole or not taken yet, a connection
 	queued        int           // bytes of messages in the write buffer; twice as much stops handlers, four times ends the connection
-	unsent        int64         // bytes of answers that wait for the client's window; more stops handlers
-	stalled       time.Duration // how long handlers may be stopped, and a write may take
-	zombies       int           // handlers whose client has given up; more stops the reading of its connection
+	stalled       time.Duration // how long a write may take, while which handlers may be stopped
+	zombies       int           // handlers whose client has given up; with so many its new calls are refused
 	idle          int           // frames that carry nothing, since something was last sent
 	drain         time.Duration // how long a client may take to confirm that it knows of the end
 	linger        time.Duration // how long a connection that broke the rules stays open for its client to read why
@@ -47,7 +48,6 @@ var defaultLimits = limits{
 	promised:      64 << 20,
 	held:          256 << 20,
 	queued:        256 << 10,
-	unsent:        4 << 20,
 	stalled:       30 * time.Second,
 	zombies:       256,
 	idle:          10_000,

@@ -20,8 +20,8 @@ type outbox struct {
 	header, trailer metadata.MD
 }
 
-// send takes a message, the stream's end, or both. It waits while the message before has not left, or while the connection
-// has too much to send.
+// send takes a message, the stream's end, or both. It waits while the message before has not left, or while the write buffer
+// is full.
 func (s *stream) send(m *[]byte, end *status.Status) error {
 	c := s.conn
 	c.mu.Lock()
@@ -38,7 +38,7 @@ func (s *stream) send(m *[]byte, end *status.Status) error {
 			s.wake = make(chan struct{})
 		}
 		if c.full() {
-			c.join(s)
+			c.crowd[s] = struct{}{}
 		}
 		wake := s.wake
 		c.mu.Unlock()
@@ -59,7 +59,6 @@ func (s *stream) send(m *[]byte, end *status.Status) error {
 		return nil
 	}
 	s.message, s.sent = m, 0
-	c.unsent += int64(len(*m))
 	c.list(s)
 	c.pump()
 	return nil
@@ -115,8 +114,6 @@ func (c *conn) pump() {
 		c.afterSending()
 		c.window -= int64(n)
 		s.window -= int64(n)
-		c.unsent -= int64(n)
-		c.moved += int64(n)
 		if s.sent += n; s.sent < len(*s.message) {
 			c.list(s)
 			continue
@@ -128,15 +125,11 @@ func (c *conn) pump() {
 		}
 		s.drained()
 	}
-	if len(c.crowd) > 0 {
-		c.wakeCrowd()
-	}
 }
 
 // dropOutbox frees what is in the outbox.
 func (s *stream) dropOutbox() {
 	if s.message != nil {
-		s.conn.unsent -= int64(len(*s.message) - s.sent)
 		pool.Put(s.message)
 		s.message = nil
 	}

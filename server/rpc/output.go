@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"encoding/binary"
+	"net"
 	"runtime"
 	"sync"
 	"time"
@@ -17,14 +18,12 @@ type output struct {
 	queued sync.Cond // there is something in out
 	last   bool      // when out is written the connection ends
 
-	window       int64     // what may be sent on the connection
-	streamWindow int64     // and on a new stream
-	ready        turns     // have something to send and a window for it
-	unsent       int64     // bytes of messages that are not in out yet
-	crowd        []*stream // wait for less in out, or less that is unsent
-	stall        *time.Timer
-	moved        int64 // bytes of messages that have gone into out, ever
+	window       int64                // what may be sent on the connection
+	streamWindow int64                // and on a new stream
+	ready        turns                // have something to send and a window for it
+	crowd        map[*stream]struct{} // wait for less in out
 	table        headerTable
+	scratch      []byte // for header blocks
 	peerList     uint32 // the largest head that the client takes; 0: any
 }
 
@@ -33,6 +32,7 @@ func (c *conn) write() {
 	for {
 		c.mu.Lock()
 		for len(c.out) == 0 && c.cause == nil && !c.last {
+			c.dropLarge()
 			c.queued.Wait()
 			if len(c.out) < c.limits.queued { // those who run already may have something to add
 				c.mu.Unlock()
@@ -54,14 +54,25 @@ func (c *conn) write() {
 		if err == nil {
 			_, err = c.nc.Write(p)
 		}
+		if below, ok := c.nc.(interface{ NetConn() net.Conn }); ok && err != nil {
+			_ = below.NetConn().Close() // or TLS's would wait for the client to read of it, and hold the lock
+		}
 		c.mu.Lock()
 		if err != nil {
 			c.closeLocked(err)
 		}
-		if cap(p) <= keptBuffer {
-			c.spare = p
-		}
+		c.spare = p
 		c.mu.Unlock()
+	}
+}
+
+// dropLarge gives the write buffers up that are too large for a connection which has nothing to write.
+func (c *conn) dropLarge() {
+	if cap(c.out) > keptBuffer {
+		c.out = nil
+	}
+	if cap(c.spare) > keptBuffer {
+		c.spare = nil
 	}
 }
 
@@ -94,47 +105,17 @@ func (c *conn) sendWindow(id uint32, n int64) {
 	c.control(http2.FrameWindowUpdate, 0, id, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 }
 
-// full tells whether handlers have to wait before they send.
-func (c *conn) full() bool { return c.unsent >= c.limits.unsent || len(c.out) >= 2*c.limits.queued }
+// full tells whether handlers have to wait before they send. What waits for a stream's window does not count: a stream that
+// its client does not read must not hold up the others.
+func (c *conn) full() bool { return len(c.out) >= 2*c.limits.queued }
 
-// wakeCrowd lets handlers go on when there is room again.
+// wakeCrowd lets handlers go on when there is room again. The writer makes room, or its time limit ends the connection.
 func (c *conn) wakeCrowd() {
 	if c.cause == nil && c.full() {
 		return
 	}
-	for _, s := range c.crowd {
+	for s := range c.crowd {
 		s.drained()
 	}
-	c.crowd = c.crowd[:0]
-}
-
-// join makes a stream's handler wait for room. If nothing moves while somebody waits, the client does not read.
-func (c *conn) join(s *stream) {
-	c.crowd = append(c.crowd, s)
-	if c.stall != nil {
-		return
-	}
-	before := c.moved
-	c.stall = time.AfterFunc(c.limits.stalled, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.stall = nil
-		switch {
-		case len(c.crowd) == 0:
-		case c.moved == before:
-			c.closeLocked(errNotRead)
-		default:
-			c.join(c.crowd[0]) // twice in it does no harm
-		}
-	})
-}
-
-// stopTimers is for the connection's end.
-func (c *conn) stopTimers() {
-	if c.stall != nil {
-		c.stall.Stop()
-	}
-	if c.drainTimer != nil {
-		c.drainTimer.Stop()
-	}
+	clear(c.crowd)
 }

@@ -49,10 +49,11 @@ func (c *conn) lookAfter() {
 		return
 	}
 	o := &c.server.options
-	heard := time.Unix(0, c.lastRead.Load())
+	heard := c.made.Add(time.Duration(c.lastRead.Load()))
 	silent := time.Since(heard)
 	switch {
 	case heard.After(c.asked) && silent < o.PingInterval:
+		c.asked = time.Time{}
 		c.pingTimer.Reset(o.PingInterval - silent)
 	case heard.After(c.asked):
 		c.asked = time.Now()

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 )
 
 // Whatever breaks HTTP/2's rules ends the connection with the code that RFC 9113 names.
@@ -228,4 +230,31 @@ func TestHeaderTable(t *testing.T) {
 		})
 	}
 	require.Equal(t, "%EF%BF%BD", escaped("\xff"))
+}
+
+// A second request where there is one only is refused, whenever it comes.
+func TestSecondRequest(t *testing.T) {
+	s, address := serve(t, &echo{}, nil)
+	c := dial(t, address)
+	c.open(1, requestFields(serverPath)...)
+	c.data(1, false, packed("one"))
+	eventually(t, s, "the handler has it", func(c *conn) bool { return c.lastID == 1 && c.in.held == 0 && c.streams[1].in.window < windowStart })
+	c.data(1, true, packed("two"))
+	require.Equal(t, "13", c.answered(1).fields["grpc-status"])
+}
+
+// A block that is larger than the client takes is not sent, and leaves nothing in its table.
+func TestFieldsThatAreNotTaken(t *testing.T) {
+	_, address := serve(t, &echo{unary: func(ctx context.Context, b []byte) ([]byte, error) {
+		if string(b) == "large" {
+			return b, grpc.SetTrailer(ctx, metadata.Pairs("x", strings.Repeat("y", 1000)))
+		}
+		return b, nil
+	}}, nil)
+	c := dial(t, address, http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: 200})
+	for id := uint32(1); id < 9; id += 4 {
+		c.call(id, "large")
+		require.Equal(t, http2.ErrCodeInternal, c.answered(id).reset)
+		c.works(id + 2)
+	}
 }

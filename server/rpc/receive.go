@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// pool has the buffers of messages.
-var pool = mem.DefaultBufferPool()
+// pool has the buffers of messages, of sizes so close to each other that a buffer is never much larger than what is in it.
+var pool, _ = mem.NewBinaryTieredBufferPool(6, 8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21) // fails for sizes above 2^63
 
 // received is a connection's side of what comes in.
 //
@@ -141,9 +141,12 @@ func (in *inbox) add(p []byte) {
 	}
 	need := in.got + len(p)
 	if in.body == nil {
-		in.body = pool.Get(min(in.size, max(need, 2*frameMax)))
-	} else if need > len(*in.body) {
-		larger := pool.Get(min(in.size, max(need, 2*len(*in.body))))
+		in.body = pool.Get(min(in.size, 2*need))
+	}
+	if n := cap(*in.body); need <= n {
+		*in.body = (*in.body)[:min(in.size, n)]
+	} else {
+		larger := pool.Get(min(in.size, 2*need))
 		copy(*larger, (*in.body)[:in.got])
 		pool.Put(in.body)
 		in.body = larger
@@ -218,8 +221,8 @@ func (s *stream) keepPromise() {
 	}
 	in.promised = 0
 	for range len(c.in.hungry) {
-		if c.in.promised > c.limits.promised/2 {
-			return
+		if c.cause != nil || len(c.in.hungry) == 0 || c.in.promised > c.limits.promised/2 {
+			return // widen may have ended the connection, and all of its streams
 		}
 		next := c.in.hungry[0]
 		c.in.hungry = c.in.hungry[1:]

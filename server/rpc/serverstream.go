@@ -58,8 +58,12 @@ func (s *serverStream) RecvMsg(into any) error {
 		err = s.decode(m, into)
 	}
 	if err == nil && !s.head.method.manyRequests() {
-		if _, err = s.nextMessage(); errors.Is(err, io.EOF) {
+		var more message
+		if more, err = s.nextMessage(); errors.Is(err, io.EOF) {
 			return nil
+		} else if err == nil {
+			more.free()
+			err = statusRequests.Err()
 		}
 	}
 	if err == nil || errors.Is(err, io.EOF) {

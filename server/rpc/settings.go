@@ -29,6 +29,9 @@ func (c *conn) sendSettings() {
 func (c *conn) settings(f *http2.SettingsFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if f.NumSettings() > settingsMax {
+		return violates(http2.ErrCodeEnhanceYourCalm, "too many settings")
+	}
 	if err := f.ForeachSetting(c.set); err != nil {
 		if e := http2.ConnectionError(0); errors.As(err, &e) {
 			return violates(http2.ErrCode(e), "a setting has a bad value")

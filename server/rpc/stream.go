@@ -37,9 +37,6 @@ func (c *conn) opened() error {
 	b := &c.block
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.zombies >= c.limits.zombies && c.cause == nil {
-		c.calm.Wait()
-	}
 	if s := c.streams[b.id]; s != nil {
 		return c.trailers(s)
 	}
@@ -58,7 +55,7 @@ func (c *conn) opened() error {
 		code = http2.ErrCodeProtocol
 	case b.tooLarge:
 		code = http2.ErrCodeFrameSize
-	case uint32(len(c.streams)) >= c.server.options.StreamsMax:
+	case uint32(len(c.streams)) >= c.server.options.StreamsMax || c.zombies >= c.limits.zombies:
 		code = http2.ErrCodeRefusedStream
 	default:
 		fields, limit, limited := withoutTimeout(b.fields)
@@ -173,7 +170,6 @@ func (s *stream) returned() {
 	s.started = false
 	if s.zombie {
 		s.conn.zombies--
-		s.conn.calm.Signal()
 	}
 }
 
@@ -183,6 +179,7 @@ func (s *stream) expire() {
 	defer s.conn.mu.Unlock()
 	if s.conn.streams[s.id] == s {
 		s.conn.resetLocked(s.id, http2.ErrCodeCancel)
+		s.conn.in.idle-- // the client's own reset is likely to cross this one
 	}
 }
 
@@ -199,7 +196,7 @@ func (c *conn) forget(s *stream) {
 	s.cancel()
 	s.dropInbox()
 	s.dropOutbox()
-	c.wakeCrowd()
+	delete(c.crowd, s)
 	if s.started {
 		s.zombie = true
 		c.zombies++

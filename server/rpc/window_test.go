@@ -2,6 +2,10 @@ package rpc
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,30 +128,121 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 		require.True(t, bytes.Equal(message, c.answered(id).data))
 	}
 	eventually(t, s, "nothing is promised", func(c *conn) bool {
-		return c.in.promised == 0 && len(c.in.hungry) == 0 && c.in.held == 0 && c.unsent == 0
+		return c.in.promised == 0 && len(c.in.hungry) == 0 && c.in.held == 0
 	})
 }
 
-// Handlers wait for a client that does not take its answers, and it is cut when that lasts.
-func TestClientsThatDoNotReadAreCut(t *testing.T) {
-	s, address := serve(t, &echo{}, func(s *Server) { s.limits.unsent, s.limits.stalled = 1<<20, 500*time.Millisecond })
+// Answers that a client does not take, many and for longer than a write may take, hold up no other call of its connection.
+func TestUnreadAnswersHoldNothingUp(t *testing.T) {
+	s, address := serve(t, &echo{}, func(s *Server) { s.limits.stalled = 20 * time.Millisecond })
 	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	value := strings.Repeat("x", 50_000)
-	for id := uint32(1); id < 100; id += 2 {
-		c.open(id, requestFields(unaryPath)...)
-		c.data(id, true, packed(value))
+	id := uint32(1)
+	for range 100 {
+		c.call(id, value)
+		id += 2
 	}
-	eventually(t, s, "the crowd waits", func(c *conn) bool { return len(c.crowd) > 0 && c.unsent < 1<<20+100_000 })
-	for {
-		if _, err := c.framer.ReadFrame(); err != nil {
-			break // cut
+	eventually(t, s, "all answers wait", func(c *conn) bool {
+		waiting := 0
+		for _, s := range c.streams {
+			if s.message != nil {
+				waiting++
+			}
 		}
+		return waiting == 100
+	})
+	for end := time.Now().Add(5 * s.limits.stalled); time.Now().Before(end); id += 2 {
+		c.call(id, "")
+		require.NoError(t, c.framer.WriteWindowUpdate(id, 100))
+		require.Equal(t, "0", c.answered(id).fields["grpc-status"])
 	}
+}
+
+// Handlers wait for a client that takes nothing at all, and it is cut when that lasts.
+func TestClientsThatDoNotReadAreCut(t *testing.T) {
+	s, _ := serve(t, &echo{unary: func(context.Context, []byte) ([]byte, error) { return nil, errors.New("failed") }},
+		func(s *Server) { s.limits.queued, s.limits.stalled = 1000, 2*time.Second })
+	server, pipe := net.Pipe() // which takes nothing that is not read
+	go s.receive(server)
+	c := newClient(t, pipe)
+	c.greet()
+	for id := uint32(1); id < 200; id += 2 {
+		c.call(id, "")
+	}
+	eventually(t, s, "a crowd waits", func(c *conn) bool { return len(c.crowd) > 20 && len(c.crowd) == len(c.streams) })
+	for id := uint32(1); id < 200; id += 2 {
+		require.NoError(t, c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
+	}
+	eventually(t, s, "nobody waits any more", func(c *conn) bool { return len(c.crowd) == 0 && len(c.streams) == 0 })
 	require.Eventually(t, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.conns) == 0
 	}, patience, time.Millisecond)
+}
+
+// layered is a connection on another, like TLS's: its end is told to the client, who has to read it.
+type layered struct{ net.Conn }
+
+// NetConn is the connection below.
+func (l layered) NetConn() net.Conn { return l.Conn }
+
+// Close tells of the end, and waits for that to be read.
+func (l layered) Close() error {
+	_ = l.SetWriteDeadline(time.Time{})
+	_, _ = l.Write([]byte("the end"))
+	return l.Conn.Close()
+}
+
+// Nor is such a client waited for when it is cut.
+func TestTheEndIsNotWaitedFor(t *testing.T) {
+	s, _ := serve(t, &echo{}, func(s *Server) { s.limits.stalled = 50 * time.Millisecond })
+	server, pipe := net.Pipe()
+	go s.receive(layered{server})
+	c := newClient(t, pipe)
+	c.greet()
+	c.call(1, "")
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.conns) == 0
+	}, patience/2, time.Millisecond)
+}
+
+// A client that is cut for not reading while its streams wait for windows: the end of one must not look for the others.
+func TestCutWhileStreamsAreHungry(t *testing.T) {
+	server, client := net.Pipe()
+	defer client.Close()
+	c, err := New(Options{}).newConn(server)
+	require.NoError(t, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := uint32(1); id < 9; id += 2 {
+		s := &stream{conn: c, id: id, cancel: func() {}}
+		s.in.have, s.in.size = prefixLen, 1<<20
+		s.in.promised = waiting
+		c.streams[id] = s
+		c.in.hungry = append(c.in.hungry, s)
+	}
+	first := c.in.hungry[0]
+	c.in.hungry, first.in.promised, c.in.promised = c.in.hungry[1:], 1, 1
+	c.out = make([]byte, 5*c.limits.queued)
+	first.keepPromise()
+	require.ErrorIs(t, c.cause, errNotRead)
+	require.Empty(t, c.streams)
+}
+
+// A message's buffer is not much larger than what has come of it, whatever was announced and however it comes.
+func TestBuffersGrowWithWhatComes(t *testing.T) {
+	for _, step := range []int{1, 7, 100, 1000, frameMax} {
+		whole := bytes.Repeat([]byte("0123456789abcdefg"), 5000)
+		in := inbox{size: len(whole)}
+		for p := range slices.Chunk(whole, step) {
+			in.add(p)
+			require.LessOrEqual(t, cap(*in.body), max(64, 8*in.got))
+		}
+		require.True(t, bytes.Equal(whole, message{body: in.body}.bytes()))
+	}
 }
 
 // A slow stream is no reason to cut anybody.

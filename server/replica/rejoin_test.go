@@ -1,0 +1,80 @@
+package replica
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/petcd/petcd/raft/log"
+)
+
+// closedReplica is a member with a data directory that is locked, and nothing open in it.
+func closedReplica(t *testing.T) *Replica {
+	t.Helper()
+	fs := vfs.NewMem()
+	r := &Replica{cfg: Config{FS: fs, Member: memberConfig("/data"), Registerer: prometheus.NewRegistry()}, logger: slog.New(slog.DiscardHandler)}
+	var err error
+	r.dir, err = openDataDir(fs, "/data", "")
+	require.NoError(t, err)
+	return r
+}
+
+// A rejoining that is cut off when the new log is there, but does not say yet whose it is, keeps the damaged one.
+func TestFinishRejoinKeepsTheDamagedLog(t *testing.T) {
+	r := closedReplica(t)
+	old, id := &identity{MemberID: 1, ClusterID: 3}, &identity{MemberID: 2, ClusterID: 3, Peers: []byte("[]")}
+	require.NoError(t, r.beginLog(old))
+	require.NoError(t, log.SetAside(r.cfg.FS, r.dir.logDir, ""))
+	empty, begun, err := r.beganAs(id) // makes the new log
+	require.NoError(t, err)
+	require.True(t, empty)
+	require.False(t, begun)
+
+	require.NoError(t, r.finishRejoin(&rejoining{New: id}))
+	empty, begun, err = r.beganAs(id)
+	require.NoError(t, err)
+	require.False(t, empty)
+	require.True(t, begun)
+
+	aside := r.cfg.FS.PathJoin(r.dir.logDir, "damaged")
+	kept, err := log.Open(aside, log.Options{FS: r.cfg.FS})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, kept.Close()) }()
+	found, err := decodeIdentity(kept.Metadata())
+	require.NoError(t, err)
+	require.Equal(t, old.MemberID, found.MemberID)
+}
+
+// A note that was damaged is not taken for another one.
+func TestDamagedNoteOfRejoining(t *testing.T) {
+	r := closedReplica(t)
+	require.NoError(t, r.dir.noteRejoining(&rejoining{Old: addressBook{MemberID: 1}, PeerURLs: []string{"http://a:1"}}))
+	j, err := r.dir.rejoining()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, j.Old.MemberID)
+	content, err := r.dir.read(rejoinFile)
+	require.NoError(t, err)
+	for i := range content {
+		content[i] ^= 2
+		require.NoError(t, r.dir.write(rejoinFile, content))
+		_, err = r.dir.rejoining()
+		require.ErrorIs(t, err, ErrCorrupt)
+		content[i] ^= 2
+	}
+}
+
+// A state that is repaired after the users were read opens a second time in one start.
+func TestOpenAuthTwice(t *testing.T) {
+	r := closedReplica(t)
+	var err error
+	r.log, err = log.Open(r.dir.logDir, r.logOptions())
+	require.NoError(t, err)
+	require.NoError(t, r.openAuth())
+	first := r.auth
+	require.NoError(t, r.openAuth())
+	require.Same(t, first, r.auth)
+	require.NoError(t, r.closeFiles())
+}
