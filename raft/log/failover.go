@@ -230,7 +230,7 @@ func (s *store) setMarkWatched(m mark) error {
 	if !s.mark.intend(m) {
 		return nil
 	}
-	r := f.do(0, func() result { return result{err: s.mark.fulfil(m)} })
+	r := f.do(0, func() result { return result{err: s.mark.fulfill(m)} })
 	if errors.Is(r.err, errSlow) {
 		return nil
 	}

@@ -136,7 +136,7 @@ func (w *watermark) set(m mark) error {
 	if !w.intend(m) {
 		return nil
 	}
-	return w.fulfil(m)
+	return w.fulfill(m)
 }
 
 // intend says what the file is about to hold; false when it holds that, or is about to. What is intended later takes its place.
@@ -148,9 +148,9 @@ func (w *watermark) intend(m mark) bool {
 	return changes
 }
 
-// fulfil writes a mark, unless another one was intended since: a disk that hung may come to it late, and the log may have been cut
+// fulfill writes a mark, unless another one was intended since: a disk that hung may come to it late, and the log may have been cut
 // short by then.
-func (w *watermark) fulfil(m mark) error {
+func (w *watermark) fulfill(m mark) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	if m != w.highest() {

@@ -18,7 +18,7 @@ func TestLateMarkIsDropped(t *testing.T) {
 	require.True(t, w.intend(late))
 	require.False(t, w.intend(late), "once")
 	require.NoError(t, w.lower(4))
-	require.NoError(t, w.fulfil(late))
+	require.NoError(t, w.fulfill(late))
 	require.NoError(t, w.close())
 	_, m, exists, err := readWatermark(fs, "")
 	require.NoError(t, err)

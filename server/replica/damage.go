@@ -62,7 +62,7 @@ func (w damageWatch) meet(err error) {
 // forget drops what was met before a repair. REQUIRES: nobody waits for it yet.
 func (w damageWatch) forget() {
 	select {
-	case <-w:
+	case <-w: //nolint:errcheck // it is repaired
 	default:
 	}
 }
