@@ -98,6 +98,10 @@ func (r *Replica) takeBack(ctx context.Context, old uint64, ask rejoinRequest) (
 		}
 	}
 	added, _, err := r.AddMember(ctx, ask.PeerURLs, true)
+	if errors.Is(err, membership.ErrIDRemoved) {
+		// An id follows from the peer URLs and the second: this is the one that was removed, in the next second it is another.
+		return nil, fmt.Errorf("%w: a moment ago there was a member with the same peer URLs", membership.ErrIDExists)
+	}
 	if err != nil {
 		return nil, err
 	}
