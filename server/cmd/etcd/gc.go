@@ -25,7 +25,7 @@ func paceCollector(ctx context.Context, pebbleBytes func() int64) {
 	}
 	collected := make(chan struct{}, 1)
 	afterCollection(ctx, collected)
-	debug.SetGCPercent(gcPercent(0, 0))
+	debug.SetGCPercent(gcPercent(liveBytes(), pebbleBytes())) // log and state have been read by now
 	go func() {
 		for {
 			select {
