@@ -56,6 +56,10 @@ run: build ## Builds, then runs a three-member cluster on loopback until Ctrl-C;
 test: build ## Runs every test but the long campaigns; with `make peers` done before, against the real etcd too.
 	@go test -timeout 9m ./...
 
+.PHONY: test-grpc-go
+test-grpc-go: build peers ## Runs the conformance suite on a petcd whose gRPC is served by grpc-go.
+	@ETCD_GRPC_FAST_PATH=false go test -count=1 -timeout 20m ./server/conformance
+
 .PHONY: race
 race: ## Runs the tests of the concurrent parts under the race detector.
 	@CGO_ENABLED=1 go test -race -short -timeout 15m ./raft/... ./storage/... ./server/replica/... ./server/apply/... ./server/lessor/... ./server/membership/... ./server/expirer/... ./server/api/... ./server/v2http/... ./server/v2copy/... ./server/crashimage/... ./server/listener/... ./server/auth/... ./server/password/... ./server/v2auth/... ./server/tlsconfig/... ./server/recipes/... ./server/httpapi/... ./server/grpcproxy/... ./server/gateway/... ./server/corruption/... ./server/rpc/...

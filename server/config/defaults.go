@@ -68,6 +68,7 @@ func Default() Config {
 		GRPCKeepAliveMinTime:        5 * time.Second,
 		GRPCKeepAliveInterval:       2 * time.Hour,
 		GRPCKeepAliveTimeout:        20 * time.Second,
+		GRPCFastPath:                true,
 		WatchProgressNotifyInterval: 10 * time.Minute,
 		WarningApplyDuration:        100 * time.Millisecond,
 		WarningUnaryRequestDuration: 300 * time.Millisecond,

@@ -85,7 +85,7 @@ func table(c *Config, r *raw) []section {
 			s("max-txn-ops", unsigned(&c.MaxTxnOps), "Maximum number of operations permitted in a transaction."),
 			s("max-request-bytes", unsigned(&c.MaxRequestBytes), "Maximum client request size in bytes the server will accept."),
 			s("max-concurrent-streams", unsigned(&c.MaxConcurrentStreams), "Maximum concurrent streams that each client can open at a time."),
-			s("grpc-fast-path", boolean(&c.GRPCFastPath), "Serve gRPC by petcd's own transport, which takes less of the processor and is young, instead of grpc-go's. Tracing turns it off. (petcd only)"),
+			s("grpc-fast-path", boolean(&c.GRPCFastPath), "Serve gRPC by petcd's own transport, which takes less of the processor than grpc-go's; false, and tracing, bring that back. (petcd only)"),
 			s("grpc-keepalive-min-time", duration(&c.GRPCKeepAliveMinTime), "Minimum interval that a client should wait before pinging the server."),
 			s("grpc-keepalive-interval", duration(&c.GRPCKeepAliveInterval), "Interval of server-to-client pings that check whether a connection is alive (0 to disable)."),
 			s("grpc-keepalive-timeout", duration(&c.GRPCKeepAliveTimeout), "Additional wait before closing a connection that does not answer (0 to disable)."),
