@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -79,25 +80,25 @@ func (p *peer) sendSnapshot(m *raftpb.Message) (n int64, err error) {
 	resp, err := p.t.posts.RoundTrip(req)
 	if err != nil {
 		p.urls.unreachable(base)
-		return body.n, err
+		return body.n.Load(), err
 	}
 	if resp.StatusCode != http.StatusNoContent {
 		p.urls.unreachable(base)
-		return body.n, p.refusal(resp)
+		return body.n.Load(), p.refusal(resp)
 	}
-	return body.n, resp.Body.Close()
+	return body.n.Load(), resp.Body.Close()
 }
 
 // countingBody is a request body that counts what was read of it.
 type countingBody struct {
 	r     io.Reader
-	n     int64
+	n     atomic.Int64 // a refused request's body may still be read when its answer is here
 	close func() error
 }
 
 func (b *countingBody) Read(buf []byte) (int, error) {
 	n, err := b.r.Read(buf)
-	b.n += int64(n)
+	b.n.Add(int64(n))
 	return n, err
 }
 

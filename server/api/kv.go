@@ -53,7 +53,11 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 // rangeNow reads keys from what this member has.
 func (s *Server) rangeNow(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
 	start := time.Now()
-	resp, err := apply.Range(ctx, s.replica.Store(), r)
+	var from apply.Reader = s.replica.Store()
+	if len(r.GetRangeEnd()) > 0 { // else one key, of which a request has set the size
+		from = s.answers.reader(ctx, s.replica.Store())
+	}
+	resp, err := apply.Range(ctx, from, r)
 	s.metrics.ranges.observe(start, err)
 	return resp, err
 }
@@ -113,14 +117,14 @@ func (s *Server) readTxn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse
 		}
 	}
 	if users := s.replica.Auth(); !users.Enabled() {
-		if resp, err := apply.ReadTxn(ctx, s.replica.Store(), r); !users.Enabled() {
+		if resp, err := apply.ReadTxn(ctx, s.answers.reader(ctx, s.replica.Store()), r); !users.Enabled() {
 			return resp, err
 		} // as in read
 	}
 	return permitted(ctx, s,
 		unexpired(func(v *auth.View, c auth.Caller) error { return apply.CheckTxnPermission(v, c, r, s.leaseKeys) }),
 		func(*auth.View, auth.Caller) (*pb.TxnResponse, error) {
-			return apply.ReadTxn(ctx, s.replica.Store(), r)
+			return apply.ReadTxn(ctx, s.answers.reader(ctx, s.replica.Store()), r)
 		})
 }
 

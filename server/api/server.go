@@ -66,6 +66,7 @@ type Server struct {
 
 	txnOpsMax             int
 	requestBytesMax       int
+	answers               *answerBudget
 	quotaBytes            int64
 	slowUnary             time.Duration
 	watchProgressInterval time.Duration
@@ -89,6 +90,7 @@ func New(o Options) (*Server, error) {
 		traced:                o.Tracing != nil,
 		txnOpsMax:             int(min(c.MaxTxnOps, math.MaxInt32)),
 		requestBytesMax:       int(c.MaxRequestBytes),
+		answers:               &answerBudget{max: c.AnswerMemory()},
 		quotaBytes:            c.QuotaBytes,
 		slowUnary:             c.WarningUnaryRequestDuration,
 		watchProgressInterval: c.WatchProgressNotifyInterval,

@@ -51,8 +51,10 @@ type Config struct {
 	AutoCompactionRetention time.Duration
 	AutoCompactionRevisions int64
 
-	MaxTxnOps            uint
-	MaxRequestBytes      uint
+	MaxTxnOps       uint
+	MaxRequestBytes uint
+	// MaxAnswerBytes is how much memory large answers may take together; 0 stands for a quarter of the machine's. See AnswerMemory.
+	MaxAnswerBytes       int64
 	MaxConcurrentStreams uint32
 	// GRPCFastPath serves gRPC by petcd's own transport instead of grpc-go's.
 	GRPCFastPath                bool

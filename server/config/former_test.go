@@ -23,7 +23,7 @@ func flagsOf(t *testing.T, release string) []string {
 
 func TestEveryFlagOfEveryReleaseIsKnown(t *testing.T) {
 	p := newParser()
-	ever := map[string]bool{"wal-failover-dir": true, "grpc-fast-path": true, "request-log": true}
+	ever := map[string]bool{"wal-failover-dir": true, "grpc-fast-path": true, "max-answer-bytes": true, "request-log": true}
 	for _, release := range releases {
 		names := flagsOf(t, release)
 		require.Greater(t, len(names), 80, release)

@@ -84,6 +84,7 @@ func table(c *Config, r *raw) []section {
 			s("quota-backend-bytes", signed(&c.QuotaBytes), "Size (in bytes) of the store at which an alarm makes the cluster read-only. 0 stands for 2 GiB, a negative number for no limit."),
 			s("max-txn-ops", unsigned(&c.MaxTxnOps), "Maximum number of operations permitted in a transaction."),
 			s("max-request-bytes", unsigned(&c.MaxRequestBytes), "Maximum client request size in bytes the server will accept."),
+			s("max-answer-bytes", signed(&c.MaxAnswerBytes), "Memory (in bytes) that answers of more than 2 MiB may take together while they are read and sent; a range that does not fit is refused with \"too many requests\", unless it is the only one. 0 stands for a quarter of the machine's memory, a negative number for no limit. (petcd only)"),
 			s("max-concurrent-streams", unsigned(&c.MaxConcurrentStreams), "Maximum concurrent streams that each client can open at a time."),
 			s("grpc-fast-path", boolean(&c.GRPCFastPath), "Serve gRPC by petcd's own transport, which takes less of the processor than grpc-go's; false, and tracing, bring that back. (petcd only)"),
 			s("grpc-keepalive-min-time", duration(&c.GRPCKeepAliveMinTime), "Minimum interval that a client should wait before pinging the server."),

@@ -276,6 +276,7 @@ func (r *Replica) assemble(id *identity) (err error) {
 		return err
 	}
 	r.metrics = newMetrics(r, r.cfg.Registerer)
+	r.known = known
 	for _, m := range known {
 		if m.ID != id.MemberID {
 			r.transport.AddPeer(m.ID, m.PeerURLs)

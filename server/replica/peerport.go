@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"go.etcd.io/etcd/client/pkg/v3/types"
+
 	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/version"
 )
@@ -47,10 +49,21 @@ func (r *Replica) allow(w http.ResponseWriter, req *http.Request, method string)
 	return false
 }
 
+// appliedHeader of an answer is how far the member was that gave it.
+const appliedHeader = "X-Petcd-Applied-Index"
+
+// serveMembers says who belongs to the cluster; a member that was removed from it learns that, if it says who it is.
 func (r *Replica) serveMembers(w http.ResponseWriter, req *http.Request) {
-	if r.allow(w, req, http.MethodGet) {
-		r.writeJSON(w, r.cluster.Members())
+	if !r.allow(w, req, http.MethodGet) {
+		return
 	}
+	if from, err := types.IDFromString(req.Header.Get("X-Server-From")); err == nil && r.cluster.IsRemoved(uint64(from)) &&
+		req.Header.Get("X-Etcd-Cluster-ID") == hexID(r.cluster.ID()) {
+		http.Error(w, "removed member", http.StatusGone)
+		return
+	}
+	w.Header().Set(appliedHeader, strconv.FormatUint(r.applied.index.Load(), 10)) // read first: the members are no older
+	r.writeJSON(w, r.cluster.Members())
 }
 
 func (r *Replica) writeJSON(w http.ResponseWriter, v any) {

@@ -136,38 +136,81 @@ func (p *peers) promote(ctx context.Context, leader, id uint64) ([]*membership.M
 	return membership.DecodeMembers(b)
 }
 
-// askMembers returns the members and the id of the cluster that the first peer to answer belongs to.
-func askMembers(ctx context.Context, client *http.Client, urls []string) (cluster uint64, members []*membership.Member, err error) {
-	failures := []error{membership.ErrUnreachable}
-	for _, u := range urls {
-		tctx, cancel := context.WithTimeout(ctx, askMax)
-		cluster, members, err = askMembersOf(tctx, client, u)
-		cancel()
-		if err == nil {
-			return cluster, members, nil
-		}
-		failures = append(failures, fmt.Errorf("%s: %w", u, err))
-	}
-	return 0, nil, errors.Join(failures...)
+// roster is what a member says of its cluster.
+type roster struct {
+	cluster uint64
+	members []*membership.Member
+	applied uint64 // the index up to which the member knew; 0: it did not say
 }
 
-// askMax is how long one peer may take to say who it belongs to.
-const askMax = 5 * time.Second
+// askMembers asks peers for the members and the id of their cluster. Of several answers it returns the one of whoever knew most: a
+// member that lags may still name those that were removed.
+func askMembers(ctx context.Context, client *http.Client, urls []string) (cluster uint64, members []*membership.Member, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askMax)
+	defer cancel()
+	type reply struct {
+		roster
+		err error
+	}
+	replies := make(chan reply, len(urls))
+	for _, u := range urls {
+		go func() {
+			said, err := askRoster(ctx, client, u)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", u, err)
+			}
+			replies <- reply{said, err}
+		}()
+	}
+	failures := []error{membership.ErrUnreachable}
+	var best *roster
+	var enough <-chan time.Time
+	for range urls {
+		select {
+		case r := <-replies:
+			if r.err != nil {
+				failures = append(failures, r.err)
+				continue
+			}
+			if best == nil || r.applied > best.applied {
+				best = &r.roster
+			}
+			if enough == nil {
+				enough = time.After(askMore)
+			}
+		case <-enough:
+			return best.cluster, best.members, nil
+		}
+	}
+	if best == nil {
+		return 0, nil, errors.Join(failures...)
+	}
+	return best.cluster, best.members, nil
+}
 
-func askMembersOf(ctx context.Context, client *http.Client, url string) (uint64, []*membership.Member, error) {
+const (
+	// askMax is how long peers may take to say who they belong to.
+	askMax = 5 * time.Second
+
+	// askMore is how long the others may take once one has.
+	askMore = time.Second
+)
+
+func askRoster(ctx context.Context, client *http.Client, url string) (said roster, err error) {
 	b, header, err := call(ctx, client, http.MethodGet, url+membersPath, "", nil)
 	if err != nil {
-		return 0, nil, err
+		return said, err
 	}
-	members, err := membership.DecodeMembers(b)
-	if err != nil {
-		return 0, nil, err
+	if said.members, err = membership.DecodeMembers(b); err != nil {
+		return said, err
 	}
 	id, err := types.IDFromString(header.Get("X-Etcd-Cluster-ID"))
-	if err != nil || len(members) == 0 {
-		return 0, nil, errors.New("the answer names no cluster, or no members")
+	if err != nil || len(said.members) == 0 {
+		return said, errors.New("the answer names no cluster, or no members")
 	}
-	return uint64(id), members, nil
+	said.cluster = uint64(id)
+	said.applied, _ = strconv.ParseUint(header.Get(appliedHeader), 10, 64) // etcd's members do not say
+	return said, nil
 }
 
 // versions are what a member's /version says.

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -38,9 +39,34 @@ func (r *Replica) publish(ctx context.Context) {
 		}
 		if ctx.Err() == nil {
 			r.logger.Warn("failed to publish local member to cluster through raft", "local_member_id", hexID(r.cluster.LocalID()), "error", err)
+			if r.Status().Leader == 0 && r.isRemoved(ctx) {
+				r.fail(ErrRemoved)
+				return
+			}
 			sleep(ctx, retryPause)
 		}
 	}
+}
+
+// isRemoved asks the others whether this member was removed. One that was before its first start has nothing to tell them, and nobody
+// sends it anything: that happens to a machine that is added again right after its removal, and learned who it is from a member that
+// knew of neither.
+func (r *Replica) isRemoved(ctx context.Context) bool {
+	me := &identity{MemberID: r.cluster.LocalID(), ClusterID: r.cluster.ID()}
+	for _, m := range append(r.cluster.Members(), r.known...) {
+		if m.ID == me.MemberID {
+			continue
+		}
+		for _, u := range m.PeerURLs {
+			tctx, cancel := context.WithTimeout(ctx, publishMin)
+			_, err := r.peers.signed(tctx, http.MethodGet, u+membersPath, nil, me)
+			cancel()
+			if PeerRefusal(err) == http.StatusGone {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Ready is closed once this member has published its attributes: it reached a quorum, and its own state followed.

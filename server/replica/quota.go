@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,8 +31,9 @@ type quota struct {
 	size  atomic.Int64 // as last read
 	added atomic.Int64 // by writes since
 
-	raising atomic.Bool
-	mine    atomic.Bool // the alarm was raised for want of space, not by an operator
+	mu      sync.Mutex
+	raising int  // proposals of an alarm that are under way
+	mine    bool // the alarm was raised for want of space, not by an operator
 }
 
 func newQuota(r *Replica, bytes int64) *quota {
@@ -66,21 +68,34 @@ func (q *quota) refresh() {
 // exceeded takes over the answer to a write that the quota refused: it is given once the alarm is raised, so that who
 // learns of the refusal sees the alarm. It declines when the alarm is up already, and refused the write itself.
 func (q *quota) exceeded(a answer, id uint64) bool {
-	if len(q.r.applier.Alarms(pb.AlarmType_NOSPACE)) > 0 || !q.raising.CompareAndSwap(false, true) {
+	if len(q.r.applier.Alarms(pb.AlarmType_NOSPACE)) > 0 || !q.beginRaising(true) {
 		return false
 	}
 	q.r.spawn(func(ctx context.Context) {
-		defer q.raising.Store(false)
 		q.raise(ctx)
 		q.r.waiters.answer(id, a)
 	})
 	return true
 }
 
+// beginRaising precedes raise. One that would be alone declines when another raises the alarm already.
+func (q *quota) beginRaising(alone bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if alone && q.raising > 0 {
+		return false
+	}
+	q.mine = true
+	q.raising++
+	return true
+}
+
 func (q *quota) raise(ctx context.Context) {
-	q.mine.Store(true)
 	q.r.logger.Warn("message exceeded backend quota; raising alarm", "quota_size_bytes", q.max.Load())
 	q.set(ctx, pb.AlarmRequest_ACTIVATE)
+	q.mu.Lock()
+	q.raising--
+	q.mu.Unlock()
 }
 
 // set proposes to raise or lower this member's alarm.
@@ -101,8 +116,21 @@ func (q *quota) raised() bool {
 // there at the start is applied again.
 func (q *quota) adopt() {
 	if q.max.Load() >= 0 && q.raised() {
-		q.mine.Store(true)
+		q.mu.Lock()
+		q.mine = true
+		q.mu.Unlock()
 	}
+}
+
+// isMine tells whether the alarm that is up was raised for want of space. Once an alarm that was up no longer is, the next one is
+// an operator's; but not as long as one is being raised, which is not up yet.
+func (q *quota) isMine(wasUp bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if wasUp && q.raising == 0 && !q.raised() {
+		q.mine = false
+	}
+	return q.mine
 }
 
 // run lowers the alarm when there is space again, until ctx ends. An alarm that is up at the start counts as raised for
@@ -112,18 +140,15 @@ func (q *quota) run(ctx context.Context) {
 		return
 	}
 	q.refresh()
-	for {
+	for up := false; ; {
 		sleep(ctx, quotaInterval)
 		if ctx.Err() != nil {
 			return
 		}
 		q.refresh()
-		switch {
-		case !q.raised():
-			if !q.raising.Load() {
-				q.mine.Store(false)
-			}
-		case q.mine.Load() && float64(q.size.Load()) < quotaClear*float64(q.max.Load()):
+		mine := q.isMine(up)
+		up = q.raised()
+		if up && mine && float64(q.size.Load()) < quotaClear*float64(q.max.Load()) {
 			q.r.logger.Info("space is available again; lowering alarm", "size_bytes", q.size.Load(), "quota_size_bytes", q.max.Load())
 			q.set(ctx, pb.AlarmRequest_DEACTIVATE)
 		}
@@ -145,6 +170,7 @@ func (r *Replica) checkRoom(ctx context.Context, cost int64) error {
 		return nil
 	}
 	if !r.quota.raised() {
+		r.quota.beginRaising(false)
 		r.quota.raise(ctx)
 	}
 	return apply.ErrNoSpace

@@ -32,6 +32,7 @@ type Replica struct {
 	node      *raft.Node
 	transport Network
 	peers     *peers
+	known     []*membership.Member // by a joining member, before its state names any
 	connected connections
 	metrics   *metrics
 	quota     *quota

@@ -101,7 +101,6 @@ func TestQuotaRaisesAndLowersItsAlarm(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, res.Err, apply.ErrNoSpace)
 
-	r.quota.mine.Store(true)
 	r.quota.max.Store(200 << 20) // as if a compaction had freed it
 	require.Eventually(t, func() bool { return !raised() }, 20*time.Second, 10*time.Millisecond)
 	res, err = r.Propose(t.Context(), putRequest("k", 10))

@@ -21,6 +21,9 @@ import (
 // busyMin is how long an overload lasts at least; it goes on until as many ranges were answered as there are readers.
 const busyMin = 2 * time.Second
 
+// memoryOfClients is what connections, watchers and the store's caches may take when all are busy.
+const memoryOfClients = 1 << 30
+
 // load is what an overload consists of.
 type load struct {
 	connections, watchers, deaf int
@@ -110,7 +113,9 @@ func (p *pace) run(ctx context.Context) {
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	l := overload(t)
-	c := members(t, 1)
+	// Room for a few of the ranges at once.
+	budget := 4 * l.bytes
+	c := membersOn(t, 1, onProcess, fmt.Sprintf("--max-answer-bytes=%d", budget), "--quota-backend-bytes=-1")
 	endpoint := c.endpoints[0]
 	value := strings.Repeat("x", 256<<10)
 	for i := range max(1, l.bytes/len(value)) {
@@ -178,6 +183,8 @@ func TestOverload(t *testing.T) {
 		l, idle/(1<<20), peak/(1<<20), ranges.Load(), refused.Load(), watched.Load(), before, after, len(p.took))
 	require.Positive(t, watched.Load())
 	require.Positive(t, ranges.Load())
+	// The collector lets the heap grow to twice what lives.
+	require.Less(t, peak, idle+2*float64(budget)+memoryOfClients, "memory has a cap")
 	resp, err := pb.NewKVClient(c.conns[0]).Range(t.Context(), &pb.RangeRequest{Key: []byte("pace/"), RangeEnd: []byte("pace0"), CountOnly: true})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, resp.Count, int64(p.done))

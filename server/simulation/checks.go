@@ -126,7 +126,10 @@ func (c *checks) calm() {
 // together tells that all members are at one index.
 func (c *checks) together() bool {
 	var first uint64
-	for i, m := range c.w.members {
+	if c.w.operator.task != nil {
+		return false
+	}
+	for i, m := range c.w.seated() {
 		if m.replica == nil {
 			return false
 		}
@@ -164,7 +167,7 @@ type record struct {
 
 // record takes what is to be held against the history.
 func (c *checks) record() (r record) {
-	w, first := c.w, c.w.members[0].replica.Store()
+	w, first := c.w, c.w.seated()[0].replica.Store()
 	c.hashes()
 	c.leases()
 	stored, err := readAll(first)
@@ -207,7 +210,7 @@ func (c *checks) found(err error) {
 // hashes checks that the states are the same.
 func (c *checks) hashes() {
 	var first uint32
-	for i, m := range c.w.members {
+	for i, m := range c.w.seated() {
 		h, err := m.replica.Store().Hash()
 		if err != nil {
 			c.fail("%s: hash: %w", m.name, err)
@@ -217,7 +220,7 @@ func (c *checks) hashes() {
 			first = h
 		}
 		if h != first {
-			c.fail("hash of %s is %x, of %s %x", m.name, h, c.w.members[0].name, first)
+			c.fail("hash of %s is %x, of %s %x", m.name, h, c.w.seated()[0].name, first)
 		}
 		c.w.trace.add(h)
 	}
@@ -230,7 +233,7 @@ func (c *checks) leases() {
 		if gone && g.renewed > 0 && at < g.renewed+g.ttl {
 			c.fail("lease %d of %v, renewed at %v, ended at %v", g.id, g.ttl, g.renewed, at)
 		}
-		for _, m := range c.w.members {
+		for _, m := range c.w.seated() {
 			if m.replica.Store().LeaseExists(g.id) {
 				c.fail("lease %d of %v, renewed at %v, is still there on %s", g.id, g.ttl, g.renewed, m.name)
 			}

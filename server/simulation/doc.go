@@ -17,7 +17,7 @@
 // answer is right at its revision; no acknowledged write lost; watches, by server/robustness; leases neither ended early nor there for
 // ever; that a healed cluster takes writes and comes together; that a member stops only where its disk failed, and always starts.
 //
-// Not simulated yet, and tested elsewhere: changes of members, damage of what was durable, API 2, authentication.
+// Not simulated yet, and tested elsewhere: damage of what was durable, API 2, authentication.
 //
 // Invariants:
 //

@@ -48,6 +48,8 @@ func (w *world) begin(f Fault) {
 		w.after(f.For, func() { d.fail(0, false) })
 	case Transfer:
 		w.transfer(f)
+	case Replace:
+		w.operator.replace(f, m)
 	case Defragment:
 		w.flush(m, true)
 	}

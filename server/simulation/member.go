@@ -41,7 +41,10 @@ type member struct {
 	disk  *disk
 	rng   *rand.Rand // of what becomes of its disk
 
-	life    int // counts processes
+	vacant  bool   // the machine is no member of the cluster
+	joined  bool   // the member was added to the cluster, and did not found it
+	id      uint64 // of the member; 0: it never ran
+	life    int    // counts processes
 	dead    bool
 	replica *replica.Replica // nil while there is no process
 	driven  *replica.Driven
@@ -58,7 +61,7 @@ type member struct {
 }
 
 func newMember(w *world, i int) *member {
-	m := &member{w: w, index: i, name: fmt.Sprint("m", i), rate: 1, rng: rand.New(rand.NewPCG(w.plan.Seed, uint64(100+i)))}
+	m := &member{w: w, index: i, name: fmt.Sprint("m", i), rate: 1, vacant: i >= w.plan.Shape.Members, rng: rand.New(rand.NewPCG(w.plan.Seed, uint64(100+i)))}
 	m.disk = newDisk(m.rng)
 	m.disk.faults.lies = w.hooks.SyncsLie
 	return m
@@ -87,8 +90,13 @@ func (m *member) config() config.Config {
 	c.SnapshotCount, c.SnapshotCatchUpEntries = m.w.plan.Shape.LogCount, m.w.plan.Shape.LogKept
 	c.AdvertisePeerURLs = []url.URL{peerURL(m.index)}
 	c.InitialCluster = types.URLsMap{}
-	for i := range m.w.plan.Shape.Members {
-		c.InitialCluster[fmt.Sprint("m", i)] = types.URLs{peerURL(i)}
+	if m.joined {
+		c.InitialClusterState = config.ClusterStateExisting
+	}
+	for _, o := range m.w.members {
+		if o.index < m.w.plan.Shape.Members && !m.joined || !o.vacant && m.joined {
+			c.InitialCluster[o.name] = types.URLs{peerURL(o.index)}
+		}
 	}
 	c.WarningApplyDuration = 0
 	return c
@@ -96,7 +104,7 @@ func (m *member) config() config.Config {
 
 // start begins a process.
 func (m *member) start() {
-	if m.replica != nil {
+	if m.replica != nil || m.vacant {
 		return
 	}
 	m.life++
@@ -114,7 +122,7 @@ func (m *member) start() {
 		m.cannotStart(err)
 		return
 	}
-	m.replica, m.port = r, port
+	m.replica, m.port, m.id = r, port, port.cfg.ID
 	index, _ := r.Store().Applied()
 	m.w.checks.started(m, index)
 	m.gate = &gate{Replica: r, hooks: &m.w.hooks, closed: make(chan struct{})}
@@ -134,11 +142,20 @@ func (m *member) start() {
 	m.w.trace.add("start", m.index, m.w.now(), index)
 }
 
-// cannotStart is only right after a fault that the disk made; then the machine loses its power once more.
+// cannotStart is only right after a fault that the disk made; then the machine loses its power once more. A member that was
+// removed meanwhile has left, and one that joins tries again later.
 func (m *member) cannotStart(err error) {
-	if errors.Is(err, errInjected) {
+	joins := m.joined && m.id == 0
+	switch {
+	case errors.Is(err, errInjected):
 		m.powerOff()
-		m.w.after(time.Second, m.start)
+		if !joins {
+			m.w.after(time.Second, m.start)
+		}
+		return
+	case errors.Is(err, replica.ErrRemoved) && m.w.operator.tookOut(m):
+		return
+	case joins:
 		return
 	}
 	m.w.checks.fail("%s cannot start: %w", m.name, err)
@@ -150,7 +167,9 @@ func (m *member) stop() {
 		return
 	}
 	if !m.dead {
+		synctest.Wait() // a flush that the last step began is over
 		m.durable = m.replica.Store().DurableApplied()
+		m.w.trace.add("durable", m.durable) // in the middle of a step it is up to the engine's goroutines
 	}
 	m.dead = true
 	close(m.gate.closed)
@@ -162,7 +181,7 @@ func (m *member) stop() {
 	synctest.Wait()
 	m.w.watches.leave(m)
 	m.replica, m.driven, m.port = nil, nil, nil
-	m.w.trace.add("stop", m.index, m.w.now(), m.durable)
+	m.w.trace.add("stop", m.index, m.w.now())
 }
 
 // crash takes the machine's power: what was not synced is lost, or torn.
@@ -288,6 +307,9 @@ func (m *member) did(err error) {
 // failed ends a process that cannot go on. That is right when its disk failed; then it begins again, after a loss of power or
 // without one.
 func (m *member) failed(err error) {
+	if errors.Is(err, replica.ErrRemoved) && m.w.operator.tookOut(m) {
+		return
+	}
 	if !errors.Is(err, errInjected) {
 		m.w.checks.fail("%s stopped: %w", m.name, err)
 		return

@@ -136,8 +136,22 @@ func (n *network) deliver(from, to *member, b []byte) {
 		n.w.checks.fail("decode a message: %w", err)
 		return
 	}
+	if port.cfg.Raft.IsIDRemoved(m.GetFrom()) {
+		n.tellRemoved(from, m.GetFrom())
+		return
+	}
 	port.hear(m.GetFrom())
 	_ = port.cfg.Raft.Step(context.Background(), m) // refused: as if it were lost
+}
+
+// tellRemoved answers a member that is none any more, as the transport does.
+func (n *network) tellRemoved(m *member, id uint64) {
+	life := m.life
+	n.w.after(n.delay(), func() {
+		if m.lives(life) && m.id == id {
+			m.port.cfg.Removed()
+		}
+	})
 }
 
 // hear notes that a member is connected.

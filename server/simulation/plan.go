@@ -18,7 +18,8 @@ type Plan struct {
 
 // Shape is what stays when a plan is shrunk.
 type Shape struct {
-	Members  int
+	Members  int           // that found the cluster
+	Spare    int           // machines that may be added to it
 	Length   time.Duration // until all is healed
 	Keys     int
 	LogCount uint64        // entries after which the log is shortened; small, so that members which lag need snapshots
@@ -50,11 +51,12 @@ const (
 	FullDisk                      // there is no room for the log
 	Transfer                      // leadership is handed on
 	Defragment                    // the state is written anew
+	Replace                       // a member is removed, and its machine added as a new one
 	faultKinds
 )
 
 var faultNames = [...]string{"cut off", "one way", "halves", "slow network", "lossy network", "pause", "skew", "jump", "crash", "crash inside",
-	"power cut", "restart", "stalled disk", "failed sync", "full disk", "transfer", "defragment"}
+	"power cut", "restart", "stalled disk", "failed sync", "full disk", "transfer", "defragment", "replace"}
 
 // String is the kind as reports name it.
 func (k FaultKind) String() string { return faultNames[k] }
@@ -112,6 +114,7 @@ func NewPlan(seed uint64) Plan {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	p := Plan{Seed: seed, Shape: Shape{
 		Members:  []int{3, 3, 3, 3, 5, 1}[rng.IntN(6)],
+		Spare:    []int{0, 0, 1, 2}[rng.IntN(4)],
 		Length:   time.Duration(5+rng.IntN(25)) * time.Second,
 		Keys:     1 + rng.IntN(6),
 		LogCount: uint64(5 + rng.IntN(100)),
@@ -138,7 +141,7 @@ func planFaults(rng *rand.Rand, s *Shape) (faults []Fault) {
 	}
 	every := 200*time.Millisecond + time.Duration(rng.Int64N(int64(3*time.Second)))
 	for at := time.Second; at < s.Length; at += time.Duration(rng.ExpFloat64() * float64(every)) {
-		f := Fault{At: at, Kind: kinds[rng.IntN(len(kinds))], Member: rng.IntN(s.Members), Amount: rng.IntN(1000)}
+		f := Fault{At: at, Kind: kinds[rng.IntN(len(kinds))], Member: rng.IntN(s.Members + s.Spare), Amount: rng.IntN(1000)}
 		if rng.IntN(3) == 0 {
 			f.Member = Leader
 		}
@@ -164,7 +167,7 @@ func planDemands(rng *rand.Rand, s *Shape) (demands []Demand) {
 	}
 	every := time.Duration(5+rng.IntN(100)) * time.Millisecond
 	for at := time.Second / 2; at < s.Length; at += time.Duration(rng.ExpFloat64() * float64(every)) {
-		d := Demand{At: at, Number: len(demands) + 1, Member: rng.IntN(s.Members), Key: rng.IntN(s.Keys), Amount: rng.IntN(1000)}
+		d := Demand{At: at, Number: len(demands) + 1, Member: rng.IntN(s.Members + s.Spare), Key: rng.IntN(s.Keys), Amount: rng.IntN(1000)}
 		for n := rng.IntN(total); n >= weights[d.Kind]; d.Kind++ {
 			n -= weights[d.Kind]
 		}

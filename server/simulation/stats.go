@@ -14,6 +14,7 @@ type Stats struct {
 	Snapshots             int // states sent to members that lag
 	Torn                  int // crashes in the middle of an operation of a disk
 	Stops                 int // members that stopped because their disk failed
+	Removals, Additions   int // of members
 	Demands, Answers      int
 	Events, Sessions      int
 	Faults                [faultKinds]int
@@ -29,6 +30,8 @@ func (s *Stats) Add(o Stats) {
 	s.Snapshots += o.Snapshots
 	s.Torn += o.Torn
 	s.Stops += o.Stops
+	s.Removals += o.Removals
+	s.Additions += o.Additions
 	s.Demands += o.Demands
 	s.Answers += o.Answers
 	s.Events += o.Events
@@ -41,7 +44,8 @@ func (s *Stats) Add(o Stats) {
 // String shows the figures as a report does.
 func (s *Stats) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d steps; %d messages, %d of them lost, %d twice; %d states sent\n", s.Steps, s.Messages, s.Lost, s.Twice, s.Snapshots)
+	fmt.Fprintf(&b, "%d steps; %d messages, %d of them lost, %d twice; %d states sent; %d members removed, %d added\n", s.Steps, s.Messages, s.Lost, s.Twice, s.Snapshots,
+		s.Removals, s.Additions)
 	fmt.Fprintf(&b, "%d demands, %d answered; %d events against %d watches\nfaults:", s.Demands, s.Answers, s.Events, s.Sessions)
 	for k, n := range s.Faults {
 		fmt.Fprintf(&b, " %d %v,", n, FaultKind(k))

@@ -20,13 +20,14 @@ type world struct {
 	queue  queue
 	pushed uint64
 
-	members []*member
-	net     *network
-	clients *clients
-	watches *watches
-	checks  *checks
-	stats   Stats
-	trace   trace
+	members  []*member
+	operator *operator
+	net      *network
+	clients  *clients
+	watches  *watches
+	checks   *checks
+	stats    Stats
+	trace    trace
 }
 
 // trace sums up what happened, so that two runs can be compared.
@@ -75,10 +76,11 @@ func (q *queue) Pop() any {
 func newWorld(p Plan, h Hooks) *world {
 	w := &world{plan: p, hooks: h, rng: rand.New(rand.NewPCG(p.Seed, 1)), began: time.Now()}
 	w.net = newNetwork(w)
+	w.operator = &operator{w: w, removed: map[uint64]bool{}}
 	w.clients = &clients{w: w, seen: map[string]string{}}
 	w.watches = newWatches(w)
 	w.checks = newChecks(w)
-	for i := range p.Shape.Members {
+	for i := range p.Shape.Members + p.Shape.Spare {
 		w.members = append(w.members, newMember(w, i))
 	}
 	return w
@@ -129,6 +131,7 @@ func (w *world) settle() {
 	for _, m := range w.members {
 		m.settle()
 	}
+	w.operator.settle()
 }
 
 // between draws a time.

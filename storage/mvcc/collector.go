@@ -1,6 +1,10 @@
 package mvcc
 
-import "go.etcd.io/etcd/api/v3/mvccpb"
+import (
+	"unsafe"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+)
 
 // collector copies items out of an iterator. Keys, values and the KeyValues
 // themselves come out of slabs: a range of a thousand keys costs a few dozen
@@ -8,11 +12,14 @@ import "go.etcd.io/etcd/api/v3/mvccpb"
 type collector struct {
 	limit    int64 // 0: none
 	keysOnly bool
+	charge   func(bytes int) error // RangeOptions.Charge
 
 	kvs   []*mvccpb.KeyValue
 	slab  []mvccpb.KeyValue
 	bytes []byte
 	size  int // bytes of keys and values collected
+	free  int // bytes that may be taken until the next charge
+	err   error
 }
 
 // Slabs grow from what one key needs up to these.
@@ -29,12 +36,15 @@ func (c *collector) add(it item) bool {
 	if len(c.slab) == 0 {
 		c.slab = make([]mvccpb.KeyValue, min(max(1, len(c.kvs)), slabKeysMax))
 	}
-	kv := &c.slab[0]
-	c.slab = c.slab[1:]
 	need := len(it.key)
 	if !c.keysOnly {
 		need += len(it.value.Value)
 	}
+	if c.charge != nil && !c.afford(need+keyValueBytes) {
+		return false
+	}
+	kv := &c.slab[0]
+	c.slab = c.slab[1:]
 	if len(c.bytes) < need {
 		c.bytes = make([]byte, max(need, min(c.size, slabBytesMax)))
 	}
@@ -49,6 +59,22 @@ func (c *collector) add(it item) bool {
 	c.size += need
 	c.kvs = append(c.kvs, kv)
 	return !c.full()
+}
+
+// keyValueBytes is what a KeyValue takes beside its key and value.
+const keyValueBytes = int(unsafe.Sizeof(mvccpb.KeyValue{}) + unsafe.Sizeof(&mvccpb.KeyValue{}))
+
+// afford tells whether so many bytes may be taken, and why not in err.
+func (c *collector) afford(bytes int) bool {
+	if c.free -= bytes; c.free >= 0 {
+		return true
+	}
+	more := max(-c.free, chargeBytes)
+	if c.err = c.charge(more); c.err != nil {
+		return false
+	}
+	c.free += more
+	return true
 }
 
 // copy moves b to the front of the slab and cuts it off, so that appending to

@@ -3,6 +3,7 @@ package mvcc
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -15,7 +16,16 @@ type RangeOptions struct {
 	Limit     int64 // most keys to return; 0 or less: all
 	CountOnly bool  // no keys at all
 	KeysOnly  bool  // keys without values
+
+	// Charge, unless nil, hears of the memory that the keys are about to take, chargeBytes at a time, beyond the first freeBytes. Its
+	// error ends a Range, and is the Range's. A Stream does not call it.
+	Charge func(bytes int) error
 }
+
+const (
+	freeBytes   = 2 << 20 // more than the largest value that a request brings, as servers are configured by default
+	chargeBytes = 1 << 20
+)
 
 // RangeResult is what a range held. KVs are in key order and belong to the
 // caller.
@@ -51,13 +61,13 @@ func (v *view) rangeKeys(ctx context.Context, key, end []byte, o RangeOptions) (
 		r.Count, err = v.count(ctx, key, end)
 		return r, err
 	}
-	c := collector{limit: o.Limit, keysOnly: o.KeysOnly}
+	c := collector{limit: o.Limit, keysOnly: o.KeysOnly, charge: o.Charge, free: freeBytes}
 	if o.KeysOnly && v.headsExact {
 		err = v.scanHeads(ctx, key, end, c.add)
 	} else {
 		err = v.scan(ctx, key, end, c.add)
 	}
-	if err != nil {
+	if err = errors.Join(err, c.err); err != nil {
 		return nil, err
 	}
 	r.KVs = c.kvs
