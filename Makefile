@@ -12,8 +12,9 @@ DATA    ?= data
 COMMIT  := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
 LDFLAGS := -s -w -X github.com/petcd/petcd/server/version.commit=$(COMMIT)
 
-# One set of compiled packages serves builds and tests; only the race detector needs cgo.
+# One set of compiled packages serves builds, tests and releases; only the race detector needs cgo.
 export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
 
 # How much the long campaigns do; a seed of 0 draws one and prints it.
 SEED        ?= 0
@@ -104,6 +105,11 @@ faults: build ## Fault campaign: FAULTS kills, pauses and partitions under load,
 .PHONY: powercuts
 powercuts: build ## CUTS power cuts under load: of machines with an ext4 each (root), and of a file system that loses all that was not synced.
 	@PETCD_LANES=3 PETCD_POWERCUTS=$(CUTS) PETCD_SEED=$(SEED) go test -count=1 -v -timeout 240m -run 'Test(Strict)?PowerCuts$$' ./server/robustness
+
+.PHONY: robustness
+robustness: ## The crash campaign of real clusters: KILLS kill -9 and CUTS power cuts on clusters of three and five members.
+	@$(MAKE) kill LANES=3
+	@$(MAKE) powercuts
 
 .PHONY: flips
 flips: ## FLIPS bits turned over in one member's files, one at a time: found or harmless, never served, repaired without an operator.

@@ -3,7 +3,6 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/cockroachdb/errors/oserror"
@@ -100,14 +99,14 @@ func (c *contents) replay() error {
 		return nil
 	}
 	// Of two segments in a row both are read before one is let go, as the second says how far the first counts.
-	data, heads := make([][]byte, len(c.segments)), make([]*head, len(c.segments))
+	readers, heads := make([]*segmentReader, len(c.segments)), make([]*head, len(c.segments))
 	for i := range c.segments {
 		for j := i; j < min(i+2, len(c.segments)); j++ {
 			if heads[j] != nil {
 				continue
 			}
 			var err error
-			if data[j], heads[j], err = c.segments[j].load(); err != nil {
+			if readers[j], heads[j], err = c.segments[j].begin(); err != nil {
 				return err
 			}
 		}
@@ -115,27 +114,25 @@ func (c *contents) replay() error {
 		if i+1 < len(c.segments) {
 			limit = heads[i+1].number
 		}
-		if err := c.replaySegment(c.segments[i], data[i], heads[i].number, limit); err != nil {
+		if err := c.replaySegment(c.segments[i], readers[i], heads[i].number, limit); err != nil {
 			return err
 		}
-		data[i] = nil
+		readers[i] = nil
 	}
 	return nil
 }
 
-// load reads a segment's file and its head.
-func (s *segment) load() (data []byte, h *head, err error) {
-	info, err := s.file.Stat()
+// begin returns a reader of a segment's records, and the head of the first one.
+func (s *segment) begin() (*segmentReader, *head, error) {
+	reader, err := newSegmentReader(s.file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("log: read segment: %w", err)
+		return nil, nil, err
 	}
-	data = make([]byte, info.Size())
-	n, err := s.file.ReadAt(data, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, fmt.Errorf("log: read segment: %w", err)
+	first := *reader
+	payload, _, ok, err := first.take(0)
+	if err != nil {
+		return nil, nil, err
 	}
-	data = data[:n]
-	payload, _, ok := takeFrame(data, 0)
 	if !ok {
 		return nil, nil, fmt.Errorf("%w: %s has no head", ErrCorrupt, segmentName(s.seq))
 	}
@@ -146,17 +143,20 @@ func (s *segment) load() (data []byte, h *head, err error) {
 	if r.head == nil || r.head.seq != s.seq {
 		return nil, nil, fmt.Errorf("%w: %s has another one's head", ErrCorrupt, segmentName(s.seq))
 	}
-	return data, r.head, nil
+	return reader, r.head, nil
 }
 
 // replaySegment applies the records of a segment up to limit, the number of the next one's first record; 0: to its end.
-func (c *contents) replaySegment(s *segment, data []byte, number, limit uint64) error {
+func (c *contents) replaySegment(s *segment, reader *segmentReader, number, limit uint64) error {
 	if c.next != number {
 		// Those before it are left over from a removal. Should they not be, entries are missing (check).
 		c.forget()
 	}
 	for ; limit == 0 || number < limit; number++ {
-		payload, sum, ok := takeFrame(data[s.size:], s.sum)
+		payload, sum, ok, err := reader.take(s.sum)
+		if err != nil {
+			return err
+		}
 		if !ok {
 			break
 		}

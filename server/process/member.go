@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -143,11 +144,17 @@ func (m *Member) quit() error {
 }
 
 // Pause stops the process where it stands (SIGSTOP): its sockets stay open and
-// answer nothing, as on a machine that hangs.
+// answer nothing, as on a machine that hangs. On Linux it has stopped on return.
 func (m *Member) Pause() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.signal(syscall.SIGSTOP)
+	if err := m.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for !m.run.ended() && !stopped(m.run.cmd.Process.Pid) {
+		runtime.Gosched()
+	}
+	return nil
 }
 
 // Resume lets a paused process go on.

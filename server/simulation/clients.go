@@ -17,9 +17,9 @@ type clients struct {
 	w *world
 
 	mu     sync.Mutex
-	ops    []*robustness.Operation // by the order in which they were asked for
-	locals []*robustness.Operation // serializable reads
-	seen   map[string]string       // the newest value of a key that a client saw
+	ops    []*robustness.Operation      // by the order in which they were asked for
+	locals []*robustness.Operation      // serializable reads
+	seen   map[string]robustness.Answer // the newest version of a key that a client saw, by revision: answers come in any order
 	leases []*granted
 }
 
@@ -87,7 +87,7 @@ func (c *clients) one(m *member, d Demand) {
 	case Delete:
 		op.Kind = robustness.Delete
 	case Swap:
-		op.Kind, op.Value, op.Expect = robustness.Swap, fmt.Sprint("v", d.Number), c.seen[op.Key]
+		op.Kind, op.Value, op.Expect = robustness.Swap, fmt.Sprint("v", d.Number), c.seen[op.Key].Value
 	case Get:
 		op.Kind = robustness.Get
 	default:
@@ -98,8 +98,8 @@ func (c *clients) one(m *member, d Demand) {
 		a, err := c.request(ctx, m, d, op)
 		c.answered(m, life, err, func() {
 			rec.Known, rec.Return, rec.Answer = true, c.w.now(), a
-			if a.Found {
-				c.seen[op.Key] = a.Value
+			if a.Found && a.ModRevision > c.seen[op.Key].ModRevision {
+				c.seen[op.Key] = a
 			}
 		})
 	})

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"testing/synctest"
 	"time"
+
+	"github.com/petcd/petcd/server/robustness"
 )
 
 // world is one cluster, its machines and its clients, in a bubble of testing/synctest: there time stands still while anybody has
@@ -77,7 +79,7 @@ func newWorld(p Plan, h Hooks) *world {
 	w := &world{plan: p, hooks: h, rng: rand.New(rand.NewPCG(p.Seed, 1)), began: time.Now()}
 	w.net = newNetwork(w)
 	w.operator = &operator{w: w, removed: map[uint64]bool{}}
-	w.clients = &clients{w: w, seen: map[string]string{}}
+	w.clients = &clients{w: w, seen: map[string]robustness.Answer{}}
 	w.watches = newWatches(w)
 	w.checks = newChecks(w)
 	for i := range p.Shape.Members + p.Shape.Spare {
