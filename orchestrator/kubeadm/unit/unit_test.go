@@ -44,18 +44,23 @@ func TestSupervise(t *testing.T) {
 	ended := make(chan error, 1)
 	u := &Unit{Name: "sleeper", Exec: []string{"/bin/sh", "-c", "echo started; exec sleep 1000"}}
 	go func() { ended <- s.Run(ctx, []*Unit{u}) }()
-	var first int
-	require.Eventually(t, func() bool { first = s.Pid("sleeper"); return first != 0 }, 10*time.Second, 5*time.Millisecond)
+	starts := func() int {
+		log, err := os.ReadFile(filepath.Join(s.LogDir, "sleeper.log"))
+		if err != nil {
+			return 0 // not there yet
+		}
+		return strings.Count(string(log), "started")
+	}
+	require.Eventually(t, func() bool { return s.Pid("sleeper") != 0 && starts() == 1 }, 10*time.Second, 5*time.Millisecond)
+	first := s.Pid("sleeper")
 	require.NoError(t, syscall.Kill(first, syscall.SIGKILL))
-	require.Eventually(t, func() bool { p := s.Pid("sleeper"); return p != 0 && p != first }, 10*time.Second, 5*time.Millisecond, "started again")
+	require.Eventually(t, func() bool { p := s.Pid("sleeper"); return p != 0 && p != first && starts() == 2 }, 10*time.Second, 5*time.Millisecond, "started again")
 	second := s.Pid("sleeper")
 	stop()
 	require.NoError(t, <-ended)
 	require.False(t, alive(second))
 	require.NoFileExists(t, s.PidFile("sleeper"))
-	log, err := os.ReadFile(filepath.Join(s.LogDir, "sleeper.log"))
-	require.NoError(t, err)
-	require.Equal(t, 2, strings.Count(string(log), "started"))
+	require.Equal(t, 2, starts())
 }
 
 func TestDetach(t *testing.T) {
