@@ -2,9 +2,11 @@ package mvcc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +20,8 @@ type CompactorOptions struct {
 	Pause     time.Duration // least rest after a batch while the store is written to; 0: 10 ms
 	Logger    *slog.Logger  // nil: discards
 	Metrics   *CompactionMetrics
+
+	stretchRows int // changes looked at in the order of their keys; 0: 65,536
 }
 
 // withDefaults fills in what was left zero.
@@ -34,20 +38,23 @@ func (o CompactorOptions) withDefaults() CompactorOptions {
 	if o.Metrics == nil {
 		o.Metrics = NewCompactionMetrics()
 	}
+	if o.stretchRows <= 0 {
+		o.stretchRows = 64 << 10
+	}
 	return o
 }
 
 // Compactor removes what compaction has made unreachable, in the background.
 //
-// It walks the revisions table up to the compact revision. A change that is
-// not the key's newest one at the compact revision has its version removed;
-// the newest one has all older versions removed, and itself if it is a
-// deletion before the compact revision. The walked part of the revisions table
+// It walks the revisions table up to the compact revision. Of each key that
+// was changed it removes all versions but the newest one at the compact
+// revision, and in the end that one too if it is a deletion before the compact
+// revision. The walked part of the revisions table
 // goes with them, except the changes at the compact revision itself: a watch
 // may start there. What survives needs no place in the revisions table, since
 // HashKV reads versions in key order.
 //
-// How far it has come (StateScrubbed) is written with each batch, so that a
+// How far it has come (StateScrubbed) is written with each stretch, so that a
 // restart goes on from there. Doing a part twice is harmless.
 type Compactor struct {
 	s *Store
@@ -151,7 +158,7 @@ func (c *Compactor) Run(ctx context.Context) {
 // compact removes all up to target.
 func (c *Compactor) compact(ctx context.Context, target int64) error {
 	begun := time.Now()
-	walk := compaction{s: c.s, target: target, from: schema.Revision{Main: max(0, c.scrubbed)}}
+	walk := compaction{s: c.s, target: target, stretchRows: c.o.stretchRows, from: schema.Revision{Main: max(0, c.scrubbed)}}
 	for !walk.finished {
 		commits := c.s.commits.Load()
 		begunBatch := time.Now()
@@ -178,61 +185,152 @@ func (c *Compactor) compact(ctx context.Context, target int64) error {
 	return nil
 }
 
-// compaction is one walk over the revisions table up to target.
+// compaction is one walk over the revisions table up to target, in stretches: of so many changes the keys are sorted, so that those
+// whose versions lie side by side are looked at together. By revision each change would read a block of its own.
 type compaction struct {
-	s      *Store
-	target int64
+	s           *Store
+	target      int64
+	stretchRows int // most changes in a stretch
 
-	from     schema.Revision // the first change that was not looked at
-	first    schema.Revision // the first change in this batch
+	from     schema.Revision // the first change of the stretch
+	next     schema.Revision // the first change after it
+	changes  []keyChange     // of the stretch, by key, the newest of each first
+	at       int             // the first of them that was not looked at
+	resume   []byte          // the version of its key to go on with; nil: the first one
 	removed  int             // versions
 	finished bool
 }
 
-// batch looks at the next rows changes and commits what follows from them.
+// keyChange is a change of a key.
+type keyChange struct {
+	key       []byte
+	revision  schema.Revision
+	tombstone bool
+}
+
+// stretchBytesMax is how long the keys of a stretch may be together; the last one may go beyond.
+const stretchBytesMax = 16 << 20
+
+// batch looks at the next rows changes, removes what they supersede, and commits that.
 func (w *compaction) batch(ctx context.Context, rows int) (err error) {
-	end := schema.AppendRevisionKey(nil, schema.Revision{Main: w.target + 1})
-	begin := schema.AppendRevisionKey(nil, w.from)
-	it, err := w.s.db.NewIter(engine.IterOptions{Lower: begin, Upper: end})
-	if err != nil {
-		return err
+	if w.at == len(w.changes) {
+		if err := w.stretch(ctx); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	versions, err := it.Clone(engine.IterOptions{})
+	versions, err := w.s.db.NewIter(engine.IterOptions{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, versions.Close()) }()
 	b := w.s.db.NewBatch()
-	next := schema.Revision{Main: w.target + 1}
-	begun := false
+	for w.at < len(w.changes) && rows > 0 {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), b.Close())
+		}
+		if rows, err = w.key(b, versions, rows); err != nil {
+			return errors.Join(err, b.Close())
+		}
+	}
+	if w.at < len(w.changes) {
+		return b.Commit()
+	}
+	if err := w.walked(b, w.next); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	w.from, w.finished = w.next, w.next.Main > w.target
+	return b.Commit()
+}
+
+// stretch reads the next changes.
+func (w *compaction) stretch(ctx context.Context) (err error) {
+	end := schema.AppendRevisionKey(nil, schema.Revision{Main: w.target + 1})
+	it, err := w.s.db.NewIter(engine.IterOptions{Lower: schema.AppendRevisionKey(nil, w.from), Upper: end})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	w.changes, w.at, w.next = w.changes[:0], 0, schema.Revision{Main: w.target + 1}
+	bytesLeft := stretchBytesMax
 	for ok := it.First(); ok; ok = it.Next() {
 		r, err := schema.DecodeRevisionKey(it.Key())
 		if err != nil {
-			return errors.Join(corrupt(err), b.Close())
+			return corrupt(err)
 		}
-		if rows--; rows < 0 {
-			next = r
+		if len(w.changes) == w.stretchRows || bytesLeft <= 0 {
+			w.next = r
 			break
 		}
-		if !begun {
-			w.first, begun = r, true
+		raw, err := it.Value()
+		if err != nil {
+			return err
 		}
-		if err := w.change(b, it, versions, r); err != nil {
-			return errors.Join(err, b.Close())
+		change, err := schema.DecodeChange(raw)
+		if err != nil {
+			return corrupt(err)
 		}
-		if rows%ctxEvery == 0 && ctx.Err() != nil {
-			return errors.Join(ctx.Err(), b.Close())
+		bytesLeft -= len(change.Key)
+		w.changes = append(w.changes, keyChange{bytes.Clone(change.Key), r, change.Tombstone})
+		if len(w.changes)%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
-	if err := it.Err(); err != nil {
-		return errors.Join(err, b.Close())
+	slices.SortFunc(w.changes, func(a, b keyChange) int {
+		return cmp.Or(bytes.Compare(a.key, b.key), b.revision.Compare(a.revision))
+	})
+	return it.Err()
+}
+
+// key removes the versions of the next key that are older than its newest one up to target, rows of them at most, and in the end that
+// one too if it is a deletion before target. It returns what is left of rows: a change that was looked at counts as well.
+func (w *compaction) key(b *engine.Batch, versions *engine.Iter, rows int) (int, error) {
+	newest := w.changes[w.at]
+	if !versions.SeekPrefixGE(schema.AppendVersionKey(nil, newest.key, schema.LastOf(w.target))) {
+		return w.nextKey(rows), versions.Err() // removed before a restart
 	}
-	if err := w.walked(b, next); err != nil {
-		return errors.Join(err, b.Close())
+	newestKey := bytes.Clone(versions.Key())
+	_, r, err := schema.DecodeVersionKey(newestKey)
+	if err != nil {
+		return 0, corrupt(err)
 	}
-	w.from, w.finished = next, next.Main > w.target
-	return b.Commit()
+	if r.Compare(newest.revision) < 0 {
+		return w.nextKey(rows), nil // removed before a restart: the newest was a deletion
+	}
+	ok := false
+	if w.resume != nil {
+		ok = versions.SeekPrefixGE(w.resume)
+	} else {
+		ok = versions.Next()
+	}
+	for ; ok; ok = versions.Next() {
+		if rows <= 0 {
+			w.resume = bytes.Clone(versions.Key())
+			return 0, nil
+		}
+		rows--
+		if err := w.remove(b, versions.Key()); err != nil {
+			return 0, err
+		}
+	}
+	if err := versions.Err(); err != nil {
+		return 0, err
+	}
+	// Last: without it the older ones would be the key's value again.
+	if r == newest.revision && newest.tombstone && r.Main < w.target {
+		if err := w.remove(b, newestKey); err != nil {
+			return 0, err
+		}
+	}
+	return w.nextKey(rows), nil
+}
+
+// nextKey goes on to the next key of the stretch, past all changes of this one.
+func (w *compaction) nextKey(rows int) int {
+	key := w.changes[w.at].key
+	for w.resume = nil; w.at < len(w.changes) && bytes.Equal(w.changes[w.at].key, key); w.at++ {
+		rows--
+	}
+	return rows
 }
 
 // walked removes the changes before next from the revisions table, but those
@@ -255,52 +353,6 @@ func (w *compaction) walked(b *engine.Batch, next schema.Revision) error {
 	}
 	key := schema.AppendRecordKey(nil, schema.TableState, []byte(schema.StateScrubbed))
 	return b.Set(key, schema.AppendCompacted(nil, scrubbed))
-}
-
-// change removes what the change that it is on supersedes, and its own version
-// when a newer change up to target supersedes that.
-func (w *compaction) change(b *engine.Batch, it, versions *engine.Iter, r schema.Revision) error {
-	raw, err := it.Value()
-	if err != nil {
-		return err
-	}
-	change, err := schema.DecodeChange(raw)
-	if err != nil {
-		return corrupt(err)
-	}
-	ok := versions.SeekPrefixGE(schema.AppendVersionKey(nil, change.Key, schema.LastOf(w.target)))
-	if !ok {
-		return versions.Err() // removed before a restart
-	}
-	_, newest, err := schema.DecodeVersionKey(versions.Key())
-	if err != nil {
-		return corrupt(err)
-	}
-	switch c := newest.Compare(r); {
-	case c > 0:
-		w.removed++
-		return b.Delete(schema.AppendVersionKey(nil, change.Key, r))
-	case c < 0:
-		return nil // removed before a restart: the newest was a deletion
-	}
-	if change.Tombstone && r.Main < w.target {
-		if err := w.remove(b, versions.Key()); err != nil {
-			return err
-		}
-	}
-	for versions.Next() {
-		_, older, err := schema.DecodeVersionKey(versions.Key())
-		if err != nil {
-			return corrupt(err)
-		}
-		if older.Compare(w.first) >= 0 {
-			continue // removed in this batch already, at its own change
-		}
-		if err := w.remove(b, versions.Key()); err != nil {
-			return err
-		}
-	}
-	return versions.Err()
 }
 
 // remove removes a version.

@@ -147,7 +147,7 @@ func TestCompactor(t *testing.T) {
 			hash, err := s.HashKV(context.Background(), 0)
 			require.NoError(t, err)
 
-			walk := compaction{s: s, target: target}
+			walk := compaction{s: s, target: target, stretchRows: rapid.IntRange(1, 8).Draw(t, "stretch")}
 			scrubbed, err := s.stateRevision(schema.StateScrubbed)
 			require.NoError(t, err)
 			walk.from.Main = max(0, scrubbed)
@@ -208,7 +208,7 @@ func TestCompactorRemovesOnce(t *testing.T) {
 		c.do(t, func(w *Writer) { require.NoError(t, w.Compact(w.Revision())) })
 		scrubbed, err := s.stateRevision(schema.StateScrubbed)
 		require.NoError(t, err)
-		walk := compaction{s: s, target: s.Revision(), from: schema.Revision{Main: max(0, scrubbed)}}
+		walk := compaction{s: s, target: s.Revision(), stretchRows: 6, from: schema.Revision{Main: max(0, scrubbed)}}
 		for !walk.finished {
 			require.NoError(t, walk.batch(context.Background(), 4))
 		}
@@ -224,7 +224,7 @@ func TestCompactorRemovesOnce(t *testing.T) {
 
 // runCompactor runs a compactor until it has done target.
 func runCompactor(t require.TestingT, s *Store, rows int, target int64) {
-	c, err := NewCompactor(s, CompactorOptions{BatchRows: rows, Pause: time.Microsecond})
+	c, err := NewCompactor(s, CompactorOptions{BatchRows: rows, Pause: time.Microsecond, stretchRows: 3 * rows})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
