@@ -54,11 +54,11 @@ func copyOnce(from, to place) error {
 		if _, ok := segmentSeq(name); !ok {
 			continue
 		}
-		data, err := readFile(from, name)
+		data, err := readRecords(from, name)
 		if err != nil {
 			return err
 		}
-		if err := writeFile(to.fs, to.dir, name, data[:recordBytes(data)]); err != nil {
+		if err := writeFile(to.fs, to.dir, name, data); err != nil {
 			return err
 		}
 	}
@@ -74,14 +74,25 @@ func readFile(p place, name string) (b []byte, err error) {
 	return io.ReadAll(f)
 }
 
-// recordBytes is how many bytes of a segment are whole records.
-func recordBytes(data []byte) (n int) {
+// readRecords reads a segment's whole records, as they are in the file.
+func readRecords(p place, name string) (records []byte, err error) {
+	f, err := p.fs.Open(p.path(name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	r, err := newSegmentReader(f)
+	if err != nil {
+		return nil, err
+	}
 	for sum := uint32(0); ; {
-		payload, next, ok := takeFrame(data[n:], sum)
-		if !ok {
-			return n
+		payload, next, ok, err := r.take(sum)
+		if err != nil || !ok {
+			return records, err
 		}
-		n += frameSize + len(payload)
+		records = append(records, make([]byte, frameSize)...)
+		records = append(records, payload...)
+		putFrame(records[len(records)-frameSize-len(payload):], sum)
 		sum = next
 	}
 }

@@ -19,12 +19,17 @@ type answerBudget struct {
 	used int64
 }
 
-// copies is how often a large answer is in memory: as keys and values, and as the message that is sent.
-const copies = 2
+const (
+	// copies is how often a large answer is in memory: as keys and values, and as the message that is sent.
+	copies = 2
+
+	// freeBytes is more than the largest value that a request brings, as servers are configured by default.
+	freeBytes = 2 << 20
+)
 
 // reader reads from the store on the account of a call, up to the call's end, when its answer has left.
 func (b *answerBudget) reader(ctx context.Context, s *storage.Store) *answerReader {
-	return &answerReader{Store: s, budget: b, ctx: ctx}
+	return &answerReader{Store: s, budget: b, ctx: ctx, free: freeBytes}
 }
 
 // answerReader is the store for one call. It implements apply.Snapshotter.
@@ -32,6 +37,8 @@ type answerReader struct {
 	*storage.Store
 	budget *answerBudget
 	ctx    context.Context
+	free   int  // what may be taken yet for nothing
+	more   bool // something was taken beyond
 
 	// Guarded by the budget's lock.
 	taken int64
@@ -48,14 +55,19 @@ func (r *answerReader) Range(ctx context.Context, key, end []byte, o storage.Ran
 
 // charge takes from the budget for so many bytes more of the answer.
 func (r *answerReader) charge(bytes int) error {
+	if r.free -= bytes; r.free >= 0 {
+		return nil
+	}
+	more := copies * int64(-r.free)
+	r.free, r.more = 0, true
 	b := r.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	more := copies * int64(bytes)
 	switch {
 	case r.ended:
 		return r.ctx.Err()
 	case b.used > r.taken && b.used+more > b.max:
+		b.used, r.taken = b.used-r.taken, 0
 		return rpctypes.ErrGRPCRequestTooManyRequests
 	case r.taken == 0:
 		context.AfterFunc(r.ctx, r.end)
@@ -65,11 +77,20 @@ func (r *answerReader) charge(bytes int) error {
 	return nil
 }
 
-// end gives everything back.
+// again gives back what was taken, for an answer that is made anew.
+func (r *answerReader) again() *answerReader {
+	if r.more {
+		r.budget.mu.Lock()
+		r.budget.used, r.taken = r.budget.used-r.taken, 0
+		r.budget.mu.Unlock()
+	}
+	r.free, r.more = freeBytes, false
+	return r
+}
+
+// end gives everything back, for good.
 func (r *answerReader) end() {
-	b := r.budget
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used -= r.taken
-	r.taken, r.ended = 0, true
+	r.budget.mu.Lock()
+	defer r.budget.mu.Unlock()
+	r.budget.used, r.taken, r.ended = r.budget.used-r.taken, 0, true
 }

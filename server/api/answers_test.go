@@ -10,10 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 
 	"github.com/petcd/petcd/server/config"
 )
@@ -67,13 +66,19 @@ func TestLargeAnswersHaveABudget(t *testing.T) {
 		_, _ = pb.NewKVClient(deaf).Range(ctx, all) // it never ends by itself
 	}()
 	h.taken(t, func(bytes int64) bool { return bytes > 16<<20 })
-	refused := func(err error) bool { return status.Code(err) == codes.ResourceExhausted }
+	refused := func(err error) bool { return rpctypes.Error(err) == rpctypes.ErrTooManyRequests }
 	_, err = kv.Range(t.Context(), all)
 	require.True(t, refused(err), "%v", err)
 	_, err = pb.NewKVClient(h.conn).Txn(t.Context(), &pb.TxnRequest{Success: []*pb.RequestOp{
 		{Request: &pb.RequestOp_RequestRange{RequestRange: all}},
 	}})
 	require.True(t, refused(err), "a transaction that only reads: %v", err)
+	many := &pb.TxnRequest{}
+	for range 5 {
+		many.Success = append(many.Success, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("big/0")}}})
+	}
+	_, err = kv.Txn(t.Context(), many)
+	require.True(t, refused(err), "many reads of one key: %v", err)
 	one, err := kv.Range(t.Context(), &pb.RangeRequest{Key: []byte("big/0"), RangeEnd: []byte("big/1")})
 	require.NoError(t, err, "small answers are free")
 	require.Len(t, one.Kvs, 1)

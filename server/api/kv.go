@@ -40,22 +40,26 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 			return nil, err
 		}
 	}
+	var from *answerReader
+	if len(r.GetRangeEnd()) > 0 { // else one key, of which a request has set the size
+		from = s.answers.reader(ctx, s.replica.Store())
+	}
 	if users := s.replica.Auth(); !users.Enabled() {
-		if resp, err := s.rangeNow(ctx, r); !users.Enabled() {
+		if resp, err := s.rangeNow(ctx, from, r); !users.Enabled() {
 			return resp, err
 		} // what was written since it was turned on is not for everybody
 	}
 	return permitted(ctx, s,
 		unexpired(reads(r.GetKey(), r.GetRangeEnd())),
-		func(*auth.View, auth.Caller) (*pb.RangeResponse, error) { return s.rangeNow(ctx, r) })
+		func(*auth.View, auth.Caller) (*pb.RangeResponse, error) { return s.rangeNow(ctx, from, r) })
 }
 
-// rangeNow reads keys from what this member has.
-func (s *Server) rangeNow(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
+// rangeNow reads keys from what this member has, on an account if there is one.
+func (s *Server) rangeNow(ctx context.Context, account *answerReader, r *pb.RangeRequest) (*pb.RangeResponse, error) {
 	start := time.Now()
 	var from apply.Reader = s.replica.Store()
-	if len(r.GetRangeEnd()) > 0 { // else one key, of which a request has set the size
-		from = s.answers.reader(ctx, s.replica.Store())
+	if account != nil {
+		from = account.again()
 	}
 	resp, err := apply.Range(ctx, from, r)
 	s.metrics.ranges.observe(start, err)
@@ -116,15 +120,16 @@ func (s *Server) readTxn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse
 			return nil, err
 		}
 	}
+	from := s.answers.reader(ctx, s.replica.Store())
 	if users := s.replica.Auth(); !users.Enabled() {
-		if resp, err := apply.ReadTxn(ctx, s.answers.reader(ctx, s.replica.Store()), r); !users.Enabled() {
+		if resp, err := apply.ReadTxn(ctx, from, r); !users.Enabled() {
 			return resp, err
 		} // as in read
 	}
 	return permitted(ctx, s,
 		unexpired(func(v *auth.View, c auth.Caller) error { return apply.CheckTxnPermission(v, c, r, s.leaseKeys) }),
 		func(*auth.View, auth.Caller) (*pb.TxnResponse, error) {
-			return apply.ReadTxn(ctx, s.answers.reader(ctx, s.replica.Store()), r)
+			return apply.ReadTxn(ctx, from.again(), r)
 		})
 }
 

@@ -159,7 +159,7 @@ func table(c *Config, r *raw) []section {
 		}},
 		{"Features", []setting{
 			s("compaction-batch-limit", signed(&c.CompactionBatchLimit), "Maximum revisions deleted in each compaction batch."),
-			s("compaction-sleep-interval", duration(&c.CompactionSleepInterval), "Least sleep between two compaction batches; while the store is written to it is nine times as long as the batch took."),
+			s("compaction-sleep-interval", duration(&c.CompactionSleepInterval), "Least sleep between two compaction batches; while the store is written to it is nine times as long as the batch took, up to 250 ms."),
 			s("watch-progress-notify-interval", duration(&c.WatchProgressNotifyInterval), "Interval of progress notifications to watches that ask for them."),
 			s("warning-apply-duration", duration(&c.WarningApplyDuration), "Time after which applying a request is logged as slow."),
 			s("corrupt-check-time", duration(&c.CorruptCheckTime), "Interval of the comparison of all members' states (0 to disable)."),

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -151,11 +150,16 @@ func (m *Member) Pause() error {
 	if err := m.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	for !m.run.ended() && !stopped(m.run.cmd.Process.Pid) {
-		runtime.Gosched()
+	for end := time.Now().Add(stopMax); !m.run.ended() && !stopped(m.run.cmd.Process.Pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return fmt.Errorf("process: pause %s: a thread goes on", m.Name)
+		}
 	}
 	return nil
 }
+
+// stopMax is how long threads may take to stop; one that waits for a disk stops when that answers.
+const stopMax = 10 * time.Second
 
 // Resume lets a paused process go on.
 func (m *Member) Resume() error {

@@ -20,7 +20,7 @@ func stopped(pid int) bool {
 		}
 		// "pid (name) state ...", and the name may have parentheses.
 		_, state, ok := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(" "))
-		if ok && len(state) > 0 && state[0] != 'T' && state[0] != 'Z' && state[0] != 'X' {
+		if ok && len(state) > 0 && !bytes.ContainsAny(state[:1], "TtZX") {
 			return false
 		}
 	}

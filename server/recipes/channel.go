@@ -66,6 +66,9 @@ func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, _ 
 	if err := c.admit(ctx, method); err != nil {
 		return asStatus(err)
 	}
+	// As over a connection the call's context ends with the call, and with it what the service holds on its account.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	resp, err := m.desc.Handler(m.impl, ctx, func(v any) error { return copyMessage(v, args) }, nil)
 	if err != nil {
 		return asStatus(err)

@@ -53,11 +53,18 @@ func (r *Replica) publish(ctx context.Context) {
 // knew of neither.
 func (r *Replica) isRemoved(ctx context.Context) bool {
 	me := &identity{MemberID: r.cluster.LocalID(), ClusterID: r.cluster.ID()}
-	for _, m := range append(r.cluster.Members(), r.known...) {
+	others := r.cluster.Members()
+	if len(others) == 0 {
+		others = r.known
+	}
+	for _, m := range others {
 		if m.ID == me.MemberID {
 			continue
 		}
 		for _, u := range m.PeerURLs {
+			if r.Status().Leader != 0 { // so it is heard
+				return false
+			}
 			tctx, cancel := context.WithTimeout(ctx, publishMin)
 			_, err := r.peers.signed(tctx, http.MethodGet, u+membersPath, nil, me)
 			cancel()

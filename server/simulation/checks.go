@@ -168,6 +168,7 @@ type record struct {
 // record takes what is to be held against the history.
 func (c *checks) record() (r record) {
 	w, first := c.w, c.w.seated()[0].replica.Store()
+	c.members()
 	c.hashes()
 	c.leases()
 	stored, err := readAll(first)

@@ -14,6 +14,7 @@ import (
 	"github.com/petcd/petcd/raft/transport"
 	"github.com/petcd/petcd/server/config"
 	"github.com/petcd/petcd/server/lessor"
+	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/replica"
 )
 
@@ -155,7 +156,7 @@ func (m *member) cannotStart(err error) {
 		return
 	case errors.Is(err, replica.ErrRemoved) && m.w.operator.tookOut(m):
 		return
-	case joins:
+	case joins && (errors.Is(err, membership.ErrUnreachable) || errors.Is(err, membership.ErrMismatch)):
 		return
 	}
 	m.w.checks.fail("%s cannot start: %w", m.name, err)

@@ -15,7 +15,8 @@ import (
 type operator struct {
 	w       *world
 	task    *task           // nil: he has nothing to do
-	removed map[uint64]bool // the members whose removal he has asked for
+	removed map[uint64]bool // the members whose removal he has asked for, and may have got
+	left    map[uint64]bool // of these, the ones that are known to be gone
 
 	mu      sync.Mutex
 	answers []func() // what follows from answers that came
@@ -94,11 +95,13 @@ func (o *operator) remove() {
 		switch {
 		case err == nil || t.m.vacant || errors.Is(err, membership.ErrIDRemoved) || errors.Is(err, membership.ErrIDNotFound):
 			o.w.stats.Removals++
+			o.left[t.id] = true
 			t.m.leave()
 			t.unknown = false
 			o.w.after(t.pause, o.add)
 		case refused(err) && !t.unknown && t.refusals == refusalsMax:
 			o.task = nil
+			delete(o.removed, t.id)
 		default:
 			t.refusals++
 			t.unknown = t.unknown || !refused(err)
@@ -146,15 +149,18 @@ func (o *operator) promote() {
 		o.add()
 		return
 	}
-	t.id = t.m.id
+	if t.id != t.m.id {
+		t.id, t.unknown = t.m.id, false
+	}
 	o.ask(func(ctx context.Context, leader *replica.Replica) error {
 		_, err := leader.PromoteMember(ctx, t.id)
 		return err
 	}, func(err error) {
-		if err == nil || errors.Is(err, membership.ErrNotLearner) {
+		if err == nil || errors.Is(err, membership.ErrNotLearner) && t.unknown {
 			o.task = nil
 			return
 		}
+		t.unknown = t.unknown || !errors.Is(err, replica.ErrLearnerNotReady)
 		o.later(o.promote)
 	})
 }
@@ -196,12 +202,32 @@ func (o *operator) tookOut(m *member) bool {
 	if !o.removed[m.id] {
 		return false
 	}
+	o.left[m.id] = true // which must be true in the end (members)
 	began := m.joined
 	m.leave()
 	if began && (o.task == nil || o.task.m != m) {
 		o.later(func() { o.again(m) })
 	}
 	return true
+}
+
+// members checks that those who run are the members that each of them names, all with a vote, and that nobody names one who is gone.
+func (c *checks) members() {
+	runs := map[uint64]bool{}
+	for _, m := range c.w.seated() {
+		runs[m.id] = true
+	}
+	for _, m := range c.w.seated() {
+		named := m.replica.Cluster().Members()
+		for _, n := range named {
+			if n.IsLearner || !runs[n.ID] || c.w.operator.left[n.ID] {
+				c.fail("%s names member %x, a learner: %v, running: %v, removed: %v", m.name, n.ID, n.IsLearner, runs[n.ID], c.w.operator.left[n.ID])
+			}
+		}
+		if len(named) != len(runs) {
+			c.fail("%s names %d members, %d run", m.name, len(named), len(runs))
+		}
+	}
 }
 
 // again adds a machine once more that was added already.

@@ -18,7 +18,7 @@ type collector struct {
 	slab  []mvccpb.KeyValue
 	bytes []byte
 	size  int // bytes of keys and values collected
-	free  int // bytes that may be taken until the next charge
+	owed  int // bytes that were not charged yet
 	err   error
 }
 
@@ -40,7 +40,7 @@ func (c *collector) add(it item) bool {
 	if !c.keysOnly {
 		need += len(it.value.Value)
 	}
-	if c.charge != nil && !c.afford(need+keyValueBytes) {
+	if c.owed += need + keyValueBytes; c.owed >= chargeBytes && c.settle() != nil {
 		return false
 	}
 	kv := &c.slab[0]
@@ -64,17 +64,13 @@ func (c *collector) add(it item) bool {
 // keyValueBytes is what a KeyValue takes beside its key and value.
 const keyValueBytes = int(unsafe.Sizeof(mvccpb.KeyValue{}) + unsafe.Sizeof(&mvccpb.KeyValue{}))
 
-// afford tells whether so many bytes may be taken, and why not in err.
-func (c *collector) afford(bytes int) bool {
-	if c.free -= bytes; c.free >= 0 {
-		return true
+// settle charges for what was taken. After an error it charges no more.
+func (c *collector) settle() error {
+	if c.charge != nil && c.err == nil && c.owed > 0 {
+		c.err = c.charge(c.owed)
 	}
-	more := max(-c.free, chargeBytes)
-	if c.err = c.charge(more); c.err != nil {
-		return false
-	}
-	c.free += more
-	return true
+	c.owed = 0
+	return c.err
 }
 
 // copy moves b to the front of the slab and cuts it off, so that appending to

@@ -123,9 +123,20 @@ func (c *Compactor) reached(scrubbed int64, stopped bool) {
 	c.waiters = waiting
 }
 
-// restsPerBatch is how many times as long as a batch the rest after it takes while the store is written to: removal then has a tenth
-// of a processor, and is still faster than writing.
-const restsPerBatch = 9
+// restsPerBatch is how many times as long as a batch the rest after it takes while the store is written to, up to restMax: removal
+// then has a tenth of a processor.
+const (
+	restsPerBatch = 9
+	restMax       = 250 * time.Millisecond
+)
+
+// rest is how long removal rests after a batch. Once the next compaction has come it is behind, and no longer holds back.
+func (c *Compactor) rest(took time.Duration, target int64) time.Duration {
+	if c.s.CompactRevision() > target {
+		return c.o.Pause
+	}
+	return max(c.o.Pause, min(restsPerBatch*took, restMax))
+}
 
 // retryAfter is how long removal rests after an error of the engine.
 const retryAfter = 5 * time.Second
@@ -171,7 +182,7 @@ func (c *Compactor) compact(ctx context.Context, target int64) error {
 			continue // nobody else needed the engine meanwhile
 		}
 		select {
-		case <-time.After(max(c.o.Pause, restsPerBatch*took)):
+		case <-time.After(c.rest(took, target)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -3,7 +3,6 @@ package mvcc
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -17,15 +16,12 @@ type RangeOptions struct {
 	CountOnly bool  // no keys at all
 	KeysOnly  bool  // keys without values
 
-	// Charge, unless nil, hears of the memory that the keys are about to take, chargeBytes at a time, beyond the first freeBytes. Its
-	// error ends a Range, and is the Range's. A Stream does not call it.
+	// Charge, unless nil, hears of the memory that the keys take, in pieces of about chargeBytes. Its error ends a Range, and is the
+	// Range's. A Stream does not call it.
 	Charge func(bytes int) error
 }
 
-const (
-	freeBytes   = 2 << 20 // more than the largest value that a request brings, as servers are configured by default
-	chargeBytes = 1 << 20
-)
+const chargeBytes = 64 << 10
 
 // RangeResult is what a range held. KVs are in key order and belong to the
 // caller.
@@ -61,13 +57,16 @@ func (v *view) rangeKeys(ctx context.Context, key, end []byte, o RangeOptions) (
 		r.Count, err = v.count(ctx, key, end)
 		return r, err
 	}
-	c := collector{limit: o.Limit, keysOnly: o.KeysOnly, charge: o.Charge, free: freeBytes}
+	c := collector{limit: o.Limit, keysOnly: o.KeysOnly, charge: o.Charge}
 	if o.KeysOnly && v.headsExact {
 		err = v.scanHeads(ctx, key, end, c.add)
 	} else {
 		err = v.scan(ctx, key, end, c.add)
 	}
-	if err = errors.Join(err, c.err); err != nil {
+	if err == nil {
+		err = c.settle()
+	}
+	if err != nil {
 		return nil, err
 	}
 	r.KVs = c.kvs
@@ -89,9 +88,10 @@ func (v *view) rangeOne(r *RangeResult, key []byte, o RangeOptions) error {
 	}
 	r.Count = 1
 	if !o.CountOnly {
-		c := collector{keysOnly: o.KeysOnly}
+		c := collector{keysOnly: o.KeysOnly, charge: o.Charge}
 		c.add(it)
 		r.KVs = c.kvs
+		return c.settle()
 	}
 	return nil
 }
