@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -66,7 +67,7 @@ func TestLargeAnswersHaveABudget(t *testing.T) {
 		_, _ = pb.NewKVClient(deaf).Range(ctx, all) // it never ends by itself
 	}()
 	h.taken(t, func(bytes int64) bool { return bytes > 16<<20 })
-	refused := func(err error) bool { return rpctypes.Error(err) == rpctypes.ErrTooManyRequests }
+	refused := func(err error) bool { return errors.Is(rpctypes.Error(err), rpctypes.ErrTooManyRequests) }
 	_, err = kv.Range(t.Context(), all)
 	require.True(t, refused(err), "%v", err)
 	_, err = pb.NewKVClient(h.conn).Txn(t.Context(), &pb.TxnRequest{Success: []*pb.RequestOp{
