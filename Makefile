@@ -57,10 +57,11 @@ run: build ## Builds, then runs a three-member cluster on loopback until Ctrl-C;
 test: build ## Runs every test but the long campaigns; with `make peers` done before, against the real etcd too.
 	@go test -timeout 9m ./...
 
+# The advisory left out reads which libraries are in the binary, and a script stands in for that here.
 .PHONY: test-grpc-go
 test-grpc-go: build ## Runs the conformance suite on a petcd whose gRPC is served by grpc-go.
 	@printf '#!/bin/sh\nETCD_GRPC_FAST_PATH=false exec %s "$$@"\n' $(CURDIR)/$(BIN)/etcd >$(BIN)/etcd-grpc-go && chmod +x $(BIN)/etcd-grpc-go
-	@PETCD_BIN=$(CURDIR)/$(BIN)/etcd-grpc-go PETCD_CONFORMANCE=petcd go test -count=1 -timeout 20m ./server/conformance
+	@PETCD_BIN=$(CURDIR)/$(BIN)/etcd-grpc-go PETCD_CONFORMANCE=petcd go test -count=1 -timeout 20m -skip '^TestAdvisories$$/^CVE-2023-44487$$' ./server/conformance
 
 .PHONY: race
 race: ## Runs the tests of the concurrent parts under the race detector.
