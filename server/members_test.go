@@ -3,6 +3,7 @@ package server_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -118,6 +119,8 @@ func TestRemovedMemberStopsAndStaysOut(t *testing.T) {
 	}
 	require.NoError(t, gone.Server.Close())
 	gone.Server = nil
+	require.Equal(t, http.StatusGone, askMembers(t, c, rest[0], gone), "who was removed learns it when he asks")
+	require.Equal(t, http.StatusOK, askMembers(t, c, rest[0], rest[1]))
 	// It knows of its removal, or was told before its own log said so, and is told again.
 	if err := gone.TryStart(); err == nil {
 		require.ErrorIs(t, <-gone.Server.Err(), replica.ErrRemoved)
@@ -132,6 +135,19 @@ func TestRemovedMemberStopsAndStaysOut(t *testing.T) {
 	require.Len(t, list.Members, 2)
 	_, err = client.MemberRemove(c.Context(), gone.ID)
 	require.ErrorIs(t, err, rpctypes.ErrMemberNotFound)
+}
+
+// askMembers asks one member, in the name of another, who belongs to the cluster, and returns the status.
+func askMembers(t *testing.T, c *servertest.Cluster, of, as *servertest.Member) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(c.Context(), http.MethodGet, peerURL(of)+"/members", nil)
+	require.NoError(t, err)
+	req.Header.Set("X-Server-From", types.ID(as.ID).String())
+	req.Header.Set("X-Etcd-Cluster-ID", types.ID(of.Server.Replica().Cluster().ID()).String())
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode
 }
 
 func TestMemberThatMissedItsRemovalIsTold(t *testing.T) {

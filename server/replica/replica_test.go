@@ -108,6 +108,19 @@ func TestQuotaRaisesAndLowersItsAlarm(t *testing.T) {
 	require.NoError(t, res.Err)
 }
 
+// An alarm that is being raised is not up yet, and is the quota's all the same.
+func TestAnAlarmOnItsWayIsTheQuotas(t *testing.T) {
+	r := open(t)
+	stop := start(t, r)
+	require.False(t, r.quota.isMine(true))
+	r.quota.beginRaising(false)
+	require.True(t, r.quota.isMine(true), "as when an alarm before it was lowered a moment ago")
+	r.quota.raise(t.Context())
+	require.True(t, r.quota.isMine(true))
+	stop()
+	require.NoError(t, r.Close())
+}
+
 func TestAnOperatorsAlarmStaysUp(t *testing.T) {
 	r := open(t)
 	stop := start(t, r)

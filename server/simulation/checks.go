@@ -208,6 +208,25 @@ func (c *checks) found(err error) {
 	}
 }
 
+// members checks that those who run are the members that each of them names, all with a vote, and that nobody names one who is gone.
+func (c *checks) members() {
+	runs := map[uint64]bool{}
+	for _, m := range c.w.seated() {
+		runs[m.id] = true
+	}
+	for _, m := range c.w.seated() {
+		named := m.replica.Cluster().Members()
+		for _, n := range named {
+			if n.IsLearner || !runs[n.ID] || c.w.operator.left[n.ID] {
+				c.fail("%s names member %x, a learner: %v, running: %v, removed: %v", m.name, n.ID, n.IsLearner, runs[n.ID], c.w.operator.left[n.ID])
+			}
+		}
+		if len(named) != len(runs) {
+			c.fail("%s names %d members, %d run", m.name, len(named), len(runs))
+		}
+	}
+}
+
 // hashes checks that the states are the same.
 func (c *checks) hashes() {
 	var first uint32

@@ -211,25 +211,6 @@ func (o *operator) tookOut(m *member) bool {
 	return true
 }
 
-// members checks that those who run are the members that each of them names, all with a vote, and that nobody names one who is gone.
-func (c *checks) members() {
-	runs := map[uint64]bool{}
-	for _, m := range c.w.seated() {
-		runs[m.id] = true
-	}
-	for _, m := range c.w.seated() {
-		named := m.replica.Cluster().Members()
-		for _, n := range named {
-			if n.IsLearner || !runs[n.ID] || c.w.operator.left[n.ID] {
-				c.fail("%s names member %x, a learner: %v, running: %v, removed: %v", m.name, n.ID, n.IsLearner, runs[n.ID], c.w.operator.left[n.ID])
-			}
-		}
-		if len(named) != len(runs) {
-			c.fail("%s names %d members, %d run", m.name, len(named), len(runs))
-		}
-	}
-}
-
 // again adds a machine once more that was added already.
 func (o *operator) again(m *member) {
 	if o.task != nil {

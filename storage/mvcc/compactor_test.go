@@ -238,6 +238,18 @@ func runCompactor(t require.TestingT, s *Store, rows int, target int64) {
 	<-c.Done(target + 1) // ended: nobody waits
 }
 
+// TestCompactorRests checks that removal holds back, with a bound, and not when the next compaction waits for it.
+func TestCompactorRests(t *testing.T) {
+	s := newTestStore(t)
+	c, err := NewCompactor(s, CompactorOptions{})
+	require.NoError(t, err)
+	target := s.CompactRevision()
+	require.Equal(t, c.o.Pause, c.rest(time.Microsecond, target))
+	require.Equal(t, 18*time.Millisecond, c.rest(2*time.Millisecond, target))
+	require.Equal(t, restMax, c.rest(time.Minute, target))
+	require.Equal(t, c.o.Pause, c.rest(time.Minute, target-1))
+}
+
 // TestCompactWhileNewestIsRead compacts at the newest revision, in the batch
 // that makes it, while readers ask for the newest: they must never be refused.
 func TestCompactWhileNewestIsRead(t *testing.T) {
