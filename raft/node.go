@@ -137,12 +137,11 @@ func newRawNode(c *Config, st *storage) (raw *etcdraft.RawNode, err error) {
 // queued, not committed: raft may still lose it, and what becomes of it the caller learns from Apply. ctx shall end when the
 // caller waits no longer: what is still queued then is dropped.
 func (n *Node) Propose(ctx context.Context, data []byte) error {
-	return n.propose(ctx, proposal{typ: raftpb.EntryNormal, data: data, gone: ctx.Done()})
+	return n.propose(ctx, proposal{typ: raftpb.EntryNormal, data: data, by: contextProposer{ctx}})
 }
 
-// TryPropose is Propose where that need not wait: false means that it would, and that nothing is queued. gone shall be closed
-// when the caller waits no longer.
-func (n *Node) TryPropose(data []byte, gone <-chan struct{}) bool {
+// TryPropose is Propose where that need not wait: false means that it would, and that nothing is queued.
+func (n *Node) TryPropose(data []byte, by Proposer) bool {
 	if n.status.Load().Lead == etcdraft.None {
 		return false
 	}
@@ -151,7 +150,7 @@ func (n *Node) TryPropose(data []byte, gone <-chan struct{}) bool {
 		return false
 	default:
 	}
-	if !n.proposals.tryPut(proposal{typ: raftpb.EntryNormal, data: data, gone: gone}) {
+	if !n.proposals.tryPut(proposal{typ: raftpb.EntryNormal, data: data, by: by}) {
 		return false
 	}
 	n.proposed()
@@ -173,7 +172,7 @@ func (n *Node) ProposeConfChange(ctx context.Context, cc raftpb.ConfChangeI) err
 	if err != nil {
 		return fmt.Errorf("raft: encode configuration change: %w", err)
 	}
-	return n.propose(ctx, proposal{typ: typ, data: data, gone: ctx.Done()})
+	return n.propose(ctx, proposal{typ: typ, data: data, by: contextProposer{ctx}})
 }
 
 func (n *Node) propose(ctx context.Context, p proposal) error {

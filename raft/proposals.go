@@ -7,23 +7,27 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
+// Proposer is who proposed an entry.
+type Proposer interface {
+	// Gone tells that he waits no longer; then what he proposed must not enter raft: he was told that it failed, and it
+	// would be written when a leader is found, however late that is. It may be called from any goroutine and never blocks.
+	Gone() bool
+}
+
+// contextProposer waits until a context ends.
+type contextProposer struct{ ctx context.Context }
+
+func (p contextProposer) Gone() bool { return p.ctx.Err() != nil }
+
 // proposal is one entry on its way into raft.
 type proposal struct {
 	typ  raftpb.EntryType
 	data []byte
-	gone <-chan struct{} // closed when whoever proposed it waits no longer; nil for never
+	by   Proposer // nil: somebody who waits for ever
 }
 
-// abandoned tells that nobody waits for p any more. Then it must not enter raft: its proposer was told that it failed, and
-// it would be written when a leader is found, however late that is.
-func (p *proposal) abandoned() bool {
-	select {
-	case <-p.gone:
-		return true
-	default:
-		return false
-	}
-}
+// abandoned tells that nobody waits for p any more.
+func (p *proposal) abandoned() bool { return p.by != nil && p.by.Gone() }
 
 // proposalQueue holds proposals until a pass takes them, bounded by number and bytes.
 type proposalQueue struct {

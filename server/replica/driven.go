@@ -22,6 +22,7 @@ func (r *Replica) Drive() (*Driven, error) {
 	r.mu.Unlock()
 	r.connect(nil)
 	node, err := r.node.Drive()
+	r.spawn(r.endWaits)
 	r.spawn(r.publish)
 	return &Driven{Driven: node, r: r}, err
 }

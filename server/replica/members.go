@@ -133,7 +133,7 @@ func (r *Replica) change(ctx context.Context, cc *raftpb.ConfChange) ([]*members
 		return nil, err
 	}
 	cc.Id = &w.id
-	_, err = r.await(ctx, w, func(ctx context.Context) error { return r.node.ProposeConfChange(ctx, cc) })
+	_, err = r.proposeAndAwait(ctx, w, func(ctx context.Context) error { return r.node.ProposeConfChange(ctx, cc) })
 	if err != nil {
 		return nil, err
 	}

@@ -58,10 +58,10 @@ func (r *Replica) proposeEntry(ctx context.Context, encode func(id uint64) ([]by
 		r.waiters.drop(w)
 		return nil, err
 	}
-	if ctx.Err() == nil && r.node.TryPropose(data, w.gone) {
-		return r.await(ctx, w, nil)
+	if ctx.Err() == nil && r.node.TryPropose(data, w) {
+		return r.await(ctx, w)
 	}
-	return r.await(ctx, w, func(ctx context.Context) error { return r.node.Propose(ctx, data) })
+	return r.proposeAndAwait(ctx, w, func(ctx context.Context) error { return r.node.Propose(ctx, data) })
 }
 
 // behind tells whether the state is more than so many entries behind: requests must wait for it to catch up.
@@ -79,51 +79,56 @@ func (r *Replica) completeGrant(g *pb.LeaseGrantRequest) *pb.LeaseGrantRequest {
 	return &pb.LeaseGrantRequest{ID: id, TTL: ttl}
 }
 
-// register makes a waiter with an id of its own.
+// register makes a waiter with an id of its own. Whoever registers waits (await), or drops it.
 func (r *Replica) register() (*waiter, error) {
-	w := &waiter{ch: make(chan answer, 1), gone: make(chan struct{})}
+	now := time.Now()
+	w := &waiter{ch: make(chan answer, 1), began: now, until: now.Add(r.cfg.Member.RequestTimeout())}
 	for range 1024 {
 		w.id = r.ids.next()
-		if r.waiters.register(w) {
+		if !r.waiters.register(w) {
+			continue
+		}
+		select {
+		case <-r.stopped:
+			r.waiters.drop(w)
+			return nil, ErrStopped
+		default:
 			return w, nil
 		}
 	}
 	return nil, ErrTooManyRequests // nearly every slot is taken
 }
 
-// await waits for the answer to what propose brings on its way (nil: it is on its way), at most for the time a request has.
-func (r *Replica) await(ctx context.Context, w *waiter, propose func(context.Context) error) (*apply.Result, error) {
-	start, limit := time.Now(), r.cfg.Member.RequestTimeout()
+// proposeAndAwait brings something on its way by propose, which may wait itself, and waits for the answer.
+func (r *Replica) proposeAndAwait(ctx context.Context, w *waiter, propose func(context.Context) error) (*apply.Result, error) {
+	tctx, cancel := context.WithDeadline(ctx, w.until)
+	defer cancel()
+	if err := propose(tctx); err != nil {
+		return nil, r.giveUp(w, err)
+	}
+	return r.await(ctx, w)
+}
+
+// await waits for the answer to what is on its way, at most for the time a request has.
+func (r *Replica) await(ctx context.Context, w *waiter) (*apply.Result, error) {
 	r.metrics.pending.Add(1)
 	defer r.metrics.pending.Add(-1)
-	defer close(w.gone)
-	if propose != nil {
-		tctx, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
-		if err := propose(tctx); err != nil {
-			return nil, r.giveUp(w, err, start)
-		}
-	}
-	timer := time.NewTimer(time.Until(start.Add(limit)))
-	defer timer.Stop()
 	select {
 	case a := <-w.ch:
+		if errors.Is(a.err, context.DeadlineExceeded) {
+			return nil, r.giveUp(w, a.err)
+		}
 		return a.result, a.err
 	case <-ctx.Done():
-		return nil, r.giveUp(w, ctx.Err(), start)
-	case <-timer.C:
-		return nil, r.giveUp(w, context.DeadlineExceeded, start)
-	case <-r.stopped:
-		r.waiters.drop(w)
-		return nil, ErrStopped
+		return nil, r.giveUp(w, ctx.Err())
 	}
 }
 
-// giveUp ends the wait of a request that began at start, and says why.
-func (r *Replica) giveUp(w *waiter, err error, start time.Time) error {
+// giveUp ends a wait, and says why.
+func (r *Replica) giveUp(w *waiter, err error) error {
 	r.waiters.drop(w)
 	r.metrics.failed.Inc()
-	return r.requestError(err, start)
+	return r.requestError(err, w.began)
 }
 
 // requestError says why a request that began at start was given up, as far as this member can tell.

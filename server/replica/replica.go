@@ -79,6 +79,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	r.mu.Unlock()
 
 	r.connect(nil)
+	r.spawn(r.endWaits)
 	r.spawn(r.watchLeader)
 	r.spawn(r.publish)
 	r.spawn(r.decideVersion)
@@ -125,6 +126,9 @@ func (r *Replica) spawn(f func(ctx context.Context)) {
 	ctx := r.ctx
 	r.workers.Go(func() { f(ctx) })
 }
+
+// endWaits ends the waits for entries whose time is up, and all of them with Run.
+func (r *Replica) endWaits(context.Context) { r.waiters.sweep(r.stopped) }
 
 // wait waits for everything that was spawned. REQUIRES: Run's context has ended.
 func (r *Replica) wait() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,29 @@ func TestWaitersGetTheirOwnAnswer(t *testing.T) {
 	require.True(t, ws.waiting(b.id), "who was answered drops nobody else")
 	ws.drop(b)
 	require.False(t, ws.waiting(b.id))
+}
+
+func TestSweepEndsWhoseTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ws waiters
+		stopped := make(chan struct{})
+		go ws.sweep(stopped)
+		wait := func(id uint64, d time.Duration) *waiter {
+			w := &waiter{id: id, ch: make(chan answer, 1), until: time.Now().Add(d)}
+			require.True(t, ws.register(w))
+			return w
+		}
+		short, long := wait(5, time.Second), wait(6, time.Hour)
+		start := time.Now()
+		require.ErrorIs(t, (<-short.ch).err, context.DeadlineExceeded)
+		require.GreaterOrEqual(t, time.Since(start), time.Second)
+		require.LessOrEqual(t, time.Since(start), time.Second+sweepEvery)
+		require.False(t, short.Gone(), "until he knows of it")
+		require.Empty(t, long.ch)
+		close(stopped)
+		require.ErrorIs(t, (<-long.ch).err, ErrStopped)
+		require.False(t, ws.waiting(5) || ws.waiting(6))
+	})
 }
 
 func TestIDsDiffer(t *testing.T) {
