@@ -12,9 +12,12 @@ DATA    ?= data
 COMMIT  := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
 LDFLAGS := -s -w -X github.com/petcd/petcd/server/version.commit=$(COMMIT)
 
-# One set of compiled packages serves builds, tests and releases; only the race detector needs cgo.
+# One set of compiled packages, optimized by the profile of the store's own loads, serves builds, tests and releases; only the
+# race detector needs cgo. What is not the store is built without the profile.
+PROFILE := $(CURDIR)/server/cmd/etcd/default.pgo
+PLAIN   := $(GOFLAGS) -trimpath
 export CGO_ENABLED := 0
-export GOFLAGS := $(GOFLAGS) -trimpath
+export GOFLAGS := $(PLAIN) '-pgo=$(PROFILE)'
 
 # How much the long campaigns do; a seed of 0 draws one and prints it.
 SEED        ?= 0
@@ -83,7 +86,7 @@ fuzz: ## Runs every fuzz target for FUZZTIME each: a number of inputs (20000x) o
 
 .PHONY: peers
 peers: ## Puts the real etcd 3.4.23 and 3.7.3 into bin/peers, for the tests and benchmarks that compare.
-	@bench/peer/fetch $(BIN)/peers
+	@GOFLAGS='$(PLAIN)' bench/peer/fetch $(BIN)/peers
 
 .PHONY: mixin
 mixin: build ## Has a real Prometheus evaluate the alerts of etcd's mixin on clusters, healthy and broken.
@@ -151,6 +154,10 @@ bench: build peers ## Measures petcd beside the real etcd, in turns: tables, and
 bench-quick: build peers ## Runs every row of the benchmarks in a short form, which shows that they work and measures nothing.
 	@$(BIN)/bench compare --quick --json $(BIN)/bench-quick.json --html $(BIN)/bench-quick.html
 
+.PHONY: profile
+profile: build ## Takes the profile again that the compiler optimizes by, under the loads of bench/profile.
+	@bench/profile $(BIN)/etcd $(BIN)/bench $(PROFILE)
+
 .PHONY: bigstore
 bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real etcd: start-up, memory, counts.
 	@$(BIN)/bench bigstore
@@ -182,16 +189,16 @@ NODES := ./critest/... ./runtime/... ./kubelet/... ./proxy/... ./dns/... ./image
 .PHONY: control-plane
 control-plane: build ## Builds the programs of the control plane and of nodes into bin/ (minutes the first time).
 	@echo 'building the programs of control plane and nodes into $(BIN)/ (the first time 4 minutes on two idle cores, silently)'
-	@cd orchestrator && go build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitCommit=$(COMMIT)' -o $(CURDIR)/$(BIN)/ ./cmd/...
+	@cd orchestrator && GOFLAGS='$(PLAIN)' go build -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitCommit=$(COMMIT)' -o $(CURDIR)/$(BIN)/ ./cmd/...
 
 .PHONY: test-control-plane
 test-control-plane: control-plane ## Runs the control plane's tests, with a stock kubectl: the one on PATH, or Debian's.
 	@.ci/kubectl $(BIN)/kubectl
-	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m $$(go list ./... | grep -vE '/orchestrator/(critest|runtime|kubelet|proxy|dns|images|kubeadm|tour)(/|$$)')
+	@cd orchestrator && GOFLAGS='$(PLAIN)' PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" go test -timeout 15m $$(go list ./... | grep -vE '/orchestrator/(critest|runtime|kubelet|proxy|dns|images|kubeadm|tour)(/|$$)')
 
 .PHONY: lint-control-plane
 lint-control-plane: ## Checks the control plane's code, as lint does the store's.
-	@.ci/golangci-lint orchestrator run ./...
+	@GOFLAGS='$(PLAIN)' .ci/golangci-lint orchestrator run ./...
 
 .PHONY: images
 images: control-plane ## Writes the OCI images of etcd, the control plane and what runs beside them into bin/images.oci; needs no Docker.
@@ -211,7 +218,7 @@ kube: kube-needs images ## Runs a cluster with real containers until Ctrl-C: a c
 test-nodes: images ## Runs the tests of nodes: runtimes, kubelet, proxy, pod network, clusters. Needs root; elsewhere they say what they skip.
 	@.ci/node-packages all
 	@.ci/kubectl $(BIN)/kubectl
-	@cd orchestrator && PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" PETCD_BIN_DIR=$(CURDIR)/$(BIN) go test -timeout 15m $(SHORT) $(NODES)
+	@cd orchestrator && GOFLAGS='$(PLAIN)' PATH="$$PATH:$(CURDIR)/$(BIN)/kubectl" PETCD_BIN_DIR=$(CURDIR)/$(BIN) go test -timeout 15m $(SHORT) $(NODES)
 
 .PHONY: simulate
 simulate: control-plane ## Runs the control plane with three simulated nodes until Ctrl-C; its data is in simcluster/.
