@@ -15,6 +15,9 @@ const entryOverhead = 160
 type entry struct {
 	schema.V2Node
 	live bool // false: there is no such node
+	// whole is the generation of the cache in which this directory was made, if it was: all that is in it is in the cache
+	// as long as that generation is the young one.
+	whole int
 }
 
 // size is what an entry counts as.
@@ -29,10 +32,13 @@ func (e *entry) size(path string) int { return entryOverhead + len(path) + len(e
 type cache struct {
 	max        int
 	bytes      int // of the young generation, about
+	generation int // of the young one, from 1 on
 	young, old map[string]*entry
 }
 
-func newCache(max int) *cache { return &cache{max: max, young: map[string]*entry{}} }
+func newCache(max int) *cache {
+	return &cache{max: max, generation: 1, young: map[string]*entry{}}
+}
 
 // get returns what is at a path, reading it from db when it is not cached.
 func (c *cache) get(db *engine.DB, path string) (*entry, error) {
@@ -40,6 +46,9 @@ func (c *cache) get(db *engine.DB, path string) (*entry, error) {
 		return e, nil
 	}
 	e, ok := c.old[path]
+	if !ok && c.absent(path) {
+		e, ok = &entry{}, true
+	}
 	if !ok {
 		e = &entry{}
 		var buf [160]byte
@@ -56,6 +65,16 @@ func (c *cache) get(db *engine.DB, path string) (*entry, error) {
 	return e, nil
 }
 
+// absent tells that there is nothing at a path that is not cached, as far as the cache knows: its directory was made a while ago.
+// New keys are mostly set in directories that are new themselves.
+func (c *cache) absent(path string) bool {
+	up := c.young[parent(path)]
+	return up != nil && up.live && up.Dir && up.whole == c.generation
+}
+
+// made notes that the directory at e is new, and empty.
+func (c *cache) made(e *entry) { e.whole = c.generation }
+
 // put makes e what is known of a path.
 func (c *cache) put(path string, e *entry) {
 	c.young[path] = e
@@ -71,8 +90,12 @@ func (c *cache) turn() {
 		c.reset()
 	case c.bytes >= c.max:
 		c.old, c.young, c.bytes = c.young, map[string]*entry{}, 0
+		c.generation++
 	}
 }
 
 // reset forgets everything.
-func (c *cache) reset() { c.old, c.young, c.bytes = nil, map[string]*entry{}, 0 }
+func (c *cache) reset() {
+	c.old, c.young, c.bytes = nil, map[string]*entry{}, 0
+	c.generation++
+}

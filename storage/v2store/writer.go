@@ -163,6 +163,9 @@ func (w *Writer) put(path string, e *entry, n schema.V2Node) error {
 		return err
 	}
 	w.t.cache.bytes += len(n.Value) - len(e.Value)
+	if n.Dir && !(e.live && e.Dir) {
+		w.t.cache.made(e)
+	}
 	e.V2Node, e.live = n, true
 	w.touch(path)
 	w.buf = schema.AppendV2Node(w.buf[:0], &n)
