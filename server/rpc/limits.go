@@ -34,6 +34,7 @@ type limits struct {
 	held          int64         // bytes of messages that are not whole or not taken yet, a connection
 	queued        int           // bytes of messages in the write buffer; twice as much stops handlers, four times ends the connection
 	stalled       time.Duration // how long a write may take, while which handlers may be stopped
+	untaken       time.Duration // how long an answer may wait for a window without any of it being sent
 	zombies       int           // handlers whose client has given up; with so many its new calls are refused
 	idle          int           // frames that carry nothing, since something was last sent
 	drain         time.Duration // how long a client may take to confirm that it knows of the end
@@ -49,6 +50,7 @@ var defaultLimits = limits{
 	held:          256 << 20,
 	queued:        256 << 10,
 	stalled:       30 * time.Second,
+	untaken:       time.Minute,
 	zombies:       256,
 	idle:          10_000,
 	drain:         5 * time.Second,

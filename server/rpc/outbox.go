@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"time"
+
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -15,6 +17,7 @@ type outbox struct {
 	listed  bool    // among the connection's ready
 	next    *stream // of them
 	wake    chan struct{}
+	unread  *time.Timer // ends a call whose answer its client does not take
 
 	headSent        bool
 	header, trailer metadata.MD
@@ -61,7 +64,27 @@ func (s *stream) send(m *[]byte, end *status.Status) error {
 	s.message, s.sent = m, 0
 	c.list(s)
 	c.pump()
+	if s.message != nil && s.head.method.unary != nil {
+		s.awaitReader()
+	}
 	return nil
+}
+
+// awaitReader ends a call when nothing of its answer has been sent for too long: the client gives it no window, and the answer's
+// memory would be held for ever. Streams are left alone; who watches may read when he likes.
+func (s *stream) awaitReader() {
+	sent := s.sent
+	s.unread = time.AfterFunc(s.conn.limits.untaken, func() {
+		s.conn.mu.Lock()
+		defer s.conn.mu.Unlock()
+		switch {
+		case s.over || s.message == nil:
+		case s.sent > sent:
+			s.awaitReader()
+		default:
+			s.conn.resetLocked(s.id, http2.ErrCodeEnhanceYourCalm)
+		}
+	})
 }
 
 // drained wakes who waits to send.
@@ -132,6 +155,9 @@ func (s *stream) dropOutbox() {
 	if s.message != nil {
 		pool.Put(s.message)
 		s.message = nil
+	}
+	if s.unread != nil {
+		s.unread.Stop()
 	}
 	s.drained()
 }

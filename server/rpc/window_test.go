@@ -132,6 +132,21 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 	})
 }
 
+// A call whose answer the client does not take is ended, but not while he takes some of it now and then.
+func TestUntakenAnswersAreEnded(t *testing.T) {
+	s, address := serve(t, &echo{}, func(s *Server) { s.limits.untaken = 50 * time.Millisecond })
+	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10})
+	c.call(1, strings.Repeat("x", 10_000))
+	for end := time.Now().Add(5 * s.limits.untaken); time.Now().Before(end); time.Sleep(s.limits.untaken / 10) {
+		require.NoError(t, c.framer.WriteWindowUpdate(1, 1))
+	}
+	require.NoError(t, c.framer.WriteWindowUpdate(1, 10_000))
+	require.Equal(t, "0", c.answered(1).fields["grpc-status"])
+	c.call(3, strings.Repeat("x", 10_000))
+	require.Equal(t, http2.ErrCodeEnhanceYourCalm, c.answered(3).reset)
+	eventually(t, s, "nothing is held", func(c *conn) bool { return len(c.streams) == 0 })
+}
+
 // Answers that a client does not take, many and for longer than a write may take, hold up no other call of its connection.
 func TestUnreadAnswersHoldNothingUp(t *testing.T) {
 	s, address := serve(t, &echo{}, func(s *Server) { s.limits.stalled = 20 * time.Millisecond })
