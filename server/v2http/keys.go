@@ -70,11 +70,13 @@ func (h *Handler) do(r *http.Request, k *keyRequest) (*v2store.Event, error) {
 // setIndexes says in an answer's header how far tree and log are.
 func (h *Handler) setIndexes(w http.ResponseWriter, index uint64) {
 	s := h.member.Status()
+	values := [...]string{
+		"application/json", strconv.FormatUint(index, 10), strconv.FormatUint(s.CommitIndex, 10), strconv.FormatUint(s.Term, 10),
+	}
 	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("X-Etcd-Index", strconv.FormatUint(index, 10))
-	header.Set("X-Raft-Index", strconv.FormatUint(s.CommitIndex, 10))
-	header.Set("X-Raft-Term", strconv.FormatUint(s.Term, 10))
+	for i, name := range [...]string{"Content-Type", "X-Etcd-Index", "X-Raft-Index", "X-Raft-Term"} {
+		header[name] = values[i : i+1 : i+1]
+	}
 }
 
 // lines are buffers for answers that net/http copies.

@@ -86,6 +86,10 @@ func (e *Edit) Seal(scan ScanKeys, w Writer) (*Index, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
+	if len(e.dirty) == 0 {
+		x := e.x
+		return &x, nil
+	}
 	for _, start := range slices.Sorted(maps.Keys(e.dirty)) {
 		p := e.x.locate([]byte(start))
 		if e.x.start(p) != start {
