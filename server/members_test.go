@@ -195,6 +195,20 @@ func TestRemovingTheLeader(t *testing.T) {
 	c.Leader()
 }
 
+// Who is told that one of two members is removed may end it at once. The other one serves on alone.
+func TestRemovedLeaderOfTwoMayEndAtOnce(t *testing.T) {
+	c := servertest.Start(t, 2)
+	leader, rest := c.Leader(), c.Follower()
+	client := c.Client(leader)
+	c.Eventually(func() bool {
+		_, err := client.MemberRemove(c.Context(), leader.ID)
+		return err == nil
+	}, "the removal is accepted")
+	leader.Kill()
+	c.Leader()
+	put(t, c, c.Client(rest), "key", "value")
+}
+
 func TestUnsafeChangesAreRefused(t *testing.T) {
 	c := servertest.Start(t, 2)
 	client := c.Client(c.Leader())

@@ -48,7 +48,45 @@ func (r *Replica) RemoveMember(ctx context.Context, id uint64) ([]*membership.Me
 	if err := r.mayRemove(id); err != nil {
 		return nil, err
 	}
-	return r.change(ctx, membership.RemoveChange(id))
+	members, err := r.change(ctx, membership.RemoveChange(id))
+	if err == nil {
+		r.awaitRest(ctx, members)
+	}
+	return members, err
+}
+
+// awaitRest waits until a quorum of those that are left after a removal have applied it, but not so long that a member that was
+// removed itself could not answer any more. Whoever is told that a member is removed may end it at once: if it was the leader, and the only one to know that the
+// removal is committed, the member that is left of two would ask it for its vote for ever.
+func (r *Replica) awaitRest(ctx context.Context, left []*membership.Member) {
+	index := r.applied.index.Load()
+	ctx, cancel := context.WithTimeout(ctx, removedStay/2)
+	defer cancel()
+	applied := make(chan struct{}, len(left))
+	voters := 0
+	for _, m := range left {
+		if m.IsLearner {
+			continue
+		}
+		voters++
+		if m.ID == r.cluster.LocalID() {
+			applied <- struct{}{}
+			continue
+		}
+		go func() {
+			if r.peers.awaitApplied(ctx, m, index) {
+				applied <- struct{}{}
+			}
+		}()
+	}
+	for range voters/2 + 1 {
+		select {
+		case <-applied:
+		case <-ctx.Done():
+			r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "applied_index", index)
+			return
+		}
+	}
 }
 
 // UpdateMember replaces a member's peer URLs. It returns all members after the change.

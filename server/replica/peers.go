@@ -188,6 +188,22 @@ func askMembers(ctx context.Context, client *http.Client, urls []string) (cluste
 	return best.cluster, best.members, nil
 }
 
+// awaitApplied asks a member how far it is until it has applied index; false: it had not when ctx ended.
+func (p *peers) awaitApplied(ctx context.Context, m *membership.Member, index uint64) bool {
+	for ctx.Err() == nil {
+		for _, u := range m.PeerURLs {
+			if said, err := askRoster(ctx, p.client, u); err == nil && said.applied >= index {
+				return true
+			}
+		}
+		sleep(ctx, appliedPause)
+	}
+	return false
+}
+
+// appliedPause is how long a member is left alone before it is asked again how far it is.
+const appliedPause = 10 * time.Millisecond
+
 const (
 	// askMax is how long peers may take to say who they belong to.
 	askMax = 5 * time.Second

@@ -141,6 +141,8 @@ func (n *network) deliver(from, to *member, b []byte) {
 		return
 	}
 	port.hear(m.GetFrom())
+	// Who is not known yet can be answered, as his messages say where he is (transport.addRemote).
+	port.peers[m.GetFrom()] = true
 	_ = port.cfg.Raft.Step(context.Background(), m) // refused: as if it were lost
 }
 
