@@ -137,6 +137,8 @@ func askForVote(t *testing.T, fs *vfs.MemFS, candidate uint64) (left *vfs.MemFS,
 func TestRestartTakesNothingForCommitted(t *testing.T) {
 	c := newCluster(t, 3)
 	old := c.leader()
+	old.propose("first")
+	c.applied("first", 1, 2, 3) // nothing is on its way that could be committed yet
 	c.network.isolate(old.id, true)
 	before, err := old.node.cfg.Log.LastIndex()
 	require.NoError(t, err)
