@@ -156,7 +156,7 @@ bench-quick: build peers ## Runs every row of the benchmarks in a short form, wh
 
 .PHONY: profile
 profile: build ## Takes the profile again that the compiler optimizes by, under the loads of bench/profile.
-	@bench/profile $(BIN)/etcd $(BIN)/bench $(PROFILE)
+	@bench/profile $(BIN)/etcd $(BIN)/bench '$(PROFILE)'
 
 .PHONY: bigstore
 bigstore: build peers ## Loads 1,000,000 keys of 1 KiB into petcd and the real etcd: start-up, memory, counts.

@@ -79,7 +79,7 @@ func (r *Replica) awaitRest(ctx context.Context, left []*membership.Member) {
 			}
 		}()
 	}
-	for range voters/2 + 1 {
+	for range min(voters, voters/2+1) {
 		select {
 		case <-applied:
 		case <-ctx.Done():

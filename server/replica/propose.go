@@ -115,6 +115,7 @@ func (r *Replica) await(ctx context.Context, w *waiter) (*apply.Result, error) {
 	defer r.metrics.pending.Add(-1)
 	select {
 	case a := <-w.ch:
+		w.gone.Store(true) // also of one that ends while it waits to be proposed
 		if errors.Is(a.err, context.DeadlineExceeded) {
 			return nil, r.giveUp(w, a.err)
 		}

@@ -65,8 +65,8 @@ func (c *cache) get(db *engine.DB, path string) (*entry, error) {
 	return e, nil
 }
 
-// absent tells that there is nothing at a path that is not cached, as far as the cache knows: its directory was made a while ago.
-// New keys are mostly set in directories that are new themselves.
+// absent tells that there is nothing at a path that is not cached, as far as the cache knows: its directory was made in this
+// generation. New keys are mostly set in directories that are new themselves.
 func (c *cache) absent(path string) bool {
 	up := c.young[parent(path)]
 	return up != nil && up.live && up.Dir && up.whole == c.generation
