@@ -134,7 +134,7 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 
 // A call whose answer the client does not take is ended, but not while he takes some of it now and then.
 func TestUntakenAnswersAreEnded(t *testing.T) {
-	s, address := serve(t, &echo{}, func(s *Server) { s.limits.untaken = 50 * time.Millisecond })
+	s, address := serve(t, &echo{}, func(s *Server) { s.limits.untaken = 500 * time.Millisecond })
 	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10})
 	c.call(1, strings.Repeat("x", 10_000))
 	for end := time.Now().Add(5 * s.limits.untaken); time.Now().Before(end); time.Sleep(s.limits.untaken / 10) {
