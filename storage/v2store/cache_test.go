@@ -8,7 +8,7 @@ import (
 	"github.com/petcd/petcd/storage/schema"
 )
 
-// A name in a directory that was made a while ago is known to be new without a read (the engine is nil here), until what is in
+// A name in a directory that was made not long ago is known to be new without a read (the engine is nil here), until what is in
 // the directory may be forgotten.
 func TestNewDirectoriesAreKnownWhole(t *testing.T) {
 	c := newCache(1000)
