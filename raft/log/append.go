@@ -33,7 +33,11 @@ func (s *store) Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool)
 	if err != nil {
 		return err
 	}
-	return s.noteDurable(s.appended(&r, at, sync))
+	durable := s.appended(&r, at, sync)
+	if sync && s.mark.maySkip(durable) {
+		return nil
+	}
+	return s.noteDurable(durable)
 }
 
 // appended makes a written record part of what readers see, and returns what is durable then.

@@ -98,6 +98,7 @@ func TestAppendsGoOnWhereNothingAnswers(t *testing.T) {
 	f := l.w.second
 	require.Eventually(t, func() bool { return !f.disks[0].left.Load() }, 10*time.Second, time.Millisecond)
 	appendSome(34, 3)
+	require.NoError(t, l.Append(hardStateOf(1, 1, 30), nil, false))
 	require.Equal(t, uint64(36), l.mark.highest().last)
 	require.NoError(t, l.Close())
 	again := mustOpen(t, mem, o)

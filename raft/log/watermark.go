@@ -22,9 +22,15 @@ const (
 // mark is what was durable: the last entry, and the term and vote of the hard state.
 type mark struct{ last, term, vote uint64 }
 
+// skipsMax bounds the synced appends in a row that the file is not told of.
+const skipsMax = 64
+
 // watermark is the second place that knows how far the log was durable (I3). Slots are written in turns, without a sync
 // as long as the mark rises: it costs a write into the page cache, survives a kill, and after a power cut it is only old.
+// While the log is busy that write is left out for most appends (maySkip).
 type watermark struct {
+	skips int // since the file was told; the log's writer's own
+
 	writing sync.Mutex // held during a write, which may hang with its disk
 	file    vfs.File
 	seq     uint64 // of the newest slot
@@ -129,6 +135,18 @@ func openWatermark(fs vfs.FS, dir string, seq uint64, m mark) (*watermark, error
 		return nil, fmt.Errorf("log: open watermark: %w", err)
 	}
 	return &watermark{file: f, seq: max(seq, 1), mark: m}, nil
+}
+
+// maySkip tells that the file can wait for a mark: it is the same vote with more entries, and another one follows soon. A log that
+// comes to rest gets an append without a sync, of the last commit index, and that one is never skipped.
+func (w *watermark) maySkip(m mark) bool {
+	told := w.highest()
+	if m.last <= told.last || m.term != told.term || m.vote != told.vote || w.skips == skipsMax {
+		w.skips = 0
+		return false
+	}
+	w.skips++
+	return true
 }
 
 // set records what is durable now.

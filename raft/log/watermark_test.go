@@ -25,3 +25,38 @@ func TestLateMarkIsDropped(t *testing.T) {
 	require.True(t, exists)
 	require.Equal(t, mark{last: 4, term: 2, vote: 1}, m)
 }
+
+// While the log is busy the watermark may be old, by a bound; it is not once the log rests, and never about a vote.
+func TestWatermarkOfABusyLog(t *testing.T) {
+	fs := vfs.NewMem()
+	l := mustOpen(t, fs, Options{})
+	told := func() mark {
+		_, m, _, err := readWatermark(fs, "log")
+		require.NoError(t, err)
+		return m
+	}
+	require.NoError(t, l.Append(hardStateOf(1, 1, 0), entries(1, 1, 1, "x"), true))
+	require.Equal(t, mark{last: 1, term: 1, vote: 1}, told())
+	writes := 0
+	for i := uint64(2); i <= 1000; i++ {
+		before := told()
+		require.NoError(t, l.Append(nil, entries(i, 1, 1, "x"), true))
+		after := told()
+		require.LessOrEqual(t, i-after.last, uint64(skipsMax))
+		if after != before {
+			writes++
+		}
+	}
+	require.Less(t, writes, 20)
+	require.Less(t, told().last, uint64(1000))
+	require.NoError(t, l.Append(hardStateOf(1, 1, 999), nil, false))
+	require.Equal(t, mark{last: 1000, term: 1, vote: 1}, told())
+
+	require.NoError(t, l.Append(nil, entries(1001, 1, 1, "x"), true))
+	require.NoError(t, l.Append(hardStateOf(2, 3, 999), nil, true))
+	require.Equal(t, mark{last: 1001, term: 2, vote: 3}, told())
+	require.NoError(t, l.Append(nil, entries(1002, 2, 1, "x"), true))
+	require.NoError(t, l.Append(nil, entries(1000, 2, 1, "y"), true))
+	require.Equal(t, mark{last: 999, term: 2, vote: 3}, told(), "what replaces entries lowers it")
+	require.NoError(t, l.Close())
+}
