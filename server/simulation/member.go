@@ -123,7 +123,10 @@ func (m *member) start() {
 		m.cannotStart(err)
 		return
 	}
-	m.replica, m.port, m.id = r, port, port.cfg.ID
+	m.replica, m.port = r, port
+	if !m.dead { // else it may not have kept who it is
+		m.id = port.cfg.ID
+	}
 	index, _ := r.Store().Applied()
 	m.w.checks.started(m, index)
 	m.gate = &gate{Replica: r, hooks: &m.w.hooks, closed: make(chan struct{})}
@@ -162,7 +165,7 @@ func (m *member) cannotStart(err error) {
 	m.w.checks.fail("%s cannot start: %w", m.name, err)
 }
 
-// stop ends the process, as a signal does. What it wrote stays, synced or not.
+// stop ends the process, as a signal does. What it wrote stays, synced or not, unless the machine loses its power meanwhile.
 func (m *member) stop() {
 	if m.replica == nil {
 		return
@@ -182,6 +185,9 @@ func (m *member) stop() {
 	synctest.Wait()
 	m.w.watches.leave(m)
 	m.replica, m.driven, m.port = nil, nil, nil
+	if image := m.disk.faults.image; image != nil {
+		m.disk = image
+	}
 	m.w.trace.add("stop", m.index, m.w.now())
 }
 
@@ -189,6 +195,7 @@ func (m *member) stop() {
 func (m *member) crash() {
 	image := m.disk.faults.image
 	if image == nil {
+		synctest.Wait() // what stop takes for durable is in the image
 		image = m.disk.afterCrash(m.rng)
 	}
 	m.stop()
@@ -199,10 +206,10 @@ func (m *member) crash() {
 
 // powerLost notes that the power is gone in the middle of a step. What the code does until its end has no effect any more.
 func (m *member) powerLost() {
-	m.dead = true
-	if m.replica != nil {
+	if m.replica != nil && !m.dead { // one that ends has looked already
 		m.durable = m.replica.Store().DurableApplied()
 	}
+	m.dead = true
 }
 
 // powerOff takes the power of a machine on which nothing runs.

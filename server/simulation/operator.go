@@ -52,10 +52,18 @@ func (o *operator) replace(f Fault, m *member) {
 	}
 }
 
+// leader is the member to ask; nil: none answers.
+func (o *operator) leader() *member {
+	if m := o.w.leader(); m != nil && m.pausedUntil <= o.w.now() {
+		return m
+	}
+	return nil
+}
+
 // ask asks the leader for something, and goes on when the answer has come.
 func (o *operator) ask(what func(context.Context, *replica.Replica) error, then func(error)) {
-	leader := o.w.leader()
-	if leader == nil || leader.pausedUntil > o.w.now() {
+	leader := o.leader()
+	if leader == nil {
 		o.later(func() { o.ask(what, then) })
 		return
 	}
@@ -121,6 +129,10 @@ func (o *operator) add() {
 	if t.unknown && t.m.join() {
 		o.w.stats.Additions++
 		o.promote()
+		return
+	}
+	if o.leader() == nil { // it may take this machine's vote to have one
+		o.later(o.add)
 		return
 	}
 	o.ask(func(ctx context.Context, leader *replica.Replica) error {
