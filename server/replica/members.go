@@ -49,20 +49,20 @@ func (r *Replica) RemoveMember(ctx context.Context, id uint64) ([]*membership.Me
 		return nil, err
 	}
 	members, err := r.change(ctx, membership.RemoveChange(id))
-	if err == nil {
-		r.awaitRest(ctx, members)
+	if err == nil || errors.Is(err, membership.ErrIDRemoved) {
+		r.awaitRest(ctx, id)
 	}
 	return members, err
 }
 
-// awaitRest waits until a quorum of those that are left after a removal have applied it, but not so long that a member that was
-// removed itself could not answer any more. Whoever is told that a member is removed may end it at once: if it was the leader, and the only one to know that the
-// removal is committed, the member that is left of two would ask it for its vote for ever.
-func (r *Replica) awaitRest(ctx context.Context, left []*membership.Member) {
-	index := r.applied.index.Load()
+// awaitRest waits until a quorum of those that are left after a removal know of it, but not so long that a member that was removed
+// itself could not answer any more. Whoever is told that a member is removed may end it at once: if it was the leader, and the only
+// one to know that the removal is committed, the member that is left of two would ask it for its vote for ever.
+func (r *Replica) awaitRest(ctx context.Context, removed uint64) {
 	ctx, cancel := context.WithTimeout(ctx, removedStay/2)
 	defer cancel()
-	applied := make(chan struct{}, len(left))
+	left := r.cluster.Members()
+	know := make(chan struct{}, len(left))
 	voters := 0
 	for _, m := range left {
 		if m.IsLearner {
@@ -70,20 +70,20 @@ func (r *Replica) awaitRest(ctx context.Context, left []*membership.Member) {
 		}
 		voters++
 		if m.ID == r.cluster.LocalID() {
-			applied <- struct{}{}
+			know <- struct{}{}
 			continue
 		}
 		go func() {
-			if r.peers.awaitApplied(ctx, m, index) {
-				applied <- struct{}{}
+			if r.peers.awaitRemoval(ctx, m, removed) {
+				know <- struct{}{}
 			}
 		}()
 	}
 	for range min(voters, voters/2+1) {
 		select {
-		case <-applied:
+		case <-know:
 		case <-ctx.Done():
-			r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "applied_index", index)
+			r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "removed_member_id", types.ID(removed).String())
 			return
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -188,21 +189,34 @@ func askMembers(ctx context.Context, client *http.Client, urls []string) (cluste
 	return best.cluster, best.members, nil
 }
 
-// awaitApplied asks a member how far it is until it has applied index; false: it had not when ctx ended.
-func (p *peers) awaitApplied(ctx context.Context, m *membership.Member, index uint64) bool {
+// awaitRemoval asks a member who belongs to the cluster until it does not name removed any more; false: it did when ctx ended.
+func (p *peers) awaitRemoval(ctx context.Context, m *membership.Member, removed uint64) bool {
 	for ctx.Err() == nil {
 		for _, u := range m.PeerURLs {
-			if said, err := askRoster(ctx, p.client, u); err == nil && said.applied >= index {
+			if p.knowsRemoval(ctx, u, removed) {
 				return true
 			}
 		}
-		sleep(ctx, appliedPause)
+		sleep(ctx, rosterPause)
 	}
 	return false
 }
 
-// appliedPause is how long a member is left alone before it is asked again how far it is.
-const appliedPause = 10 * time.Millisecond
+// knowsRemoval asks once.
+func (p *peers) knowsRemoval(ctx context.Context, url string, removed uint64) bool {
+	ctx, cancel := context.WithTimeout(ctx, rosterMax)
+	defer cancel()
+	said, err := askRoster(ctx, p.client, url)
+	return err == nil && !slices.ContainsFunc(said.members, func(m *membership.Member) bool { return m.ID == removed })
+}
+
+const (
+	// rosterPause is how long a member is left alone before it is asked again whether it knows of a removal.
+	rosterPause = 10 * time.Millisecond
+
+	// rosterMax is how long one of its URLs may take, of which another one may answer.
+	rosterMax = removedStay / 8
+)
 
 const (
 	// askMax is how long peers may take to say who they belong to.
