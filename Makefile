@@ -15,7 +15,8 @@ LDFLAGS := -s -w -X github.com/petcd/petcd/server/version.commit=$(COMMIT)
 # One set of compiled packages, optimized by the profile of the store's own loads, serves builds, tests and releases; only the
 # race detector needs cgo. What is not the store is built without the profile.
 PROFILE := $(CURDIR)/server/cmd/etcd/default.pgo
-PLAIN   := $(GOFLAGS) -trimpath
+# GOFLAGS may be another make's, with the profile.
+PLAIN   := $(filter-out '-pgo=$(PROFILE)',$(GOFLAGS)) -trimpath
 export CGO_ENABLED := 0
 export GOFLAGS := $(PLAIN) '-pgo=$(PROFILE)'
 
