@@ -7,7 +7,8 @@ import (
 )
 
 // Driven runs a replica without goroutines of its own: who drives it decides what happens next (raft.Driven). Of what Run
-// does beside the node it does what a simulation needs: it publishes the member, and shortens the log when it is told to.
+// does beside the node it does what a simulation needs: it publishes the member, heeds damage, gets a lost vote back, and shortens the
+// log when it is told to.
 // What waits for answers (Propose, ReadBarrier, ...) waits in its callers' goroutines, as ever.
 type Driven struct {
 	*raft.Driven
@@ -24,6 +25,10 @@ func (r *Replica) Drive() (*Driven, error) {
 	node, err := r.node.Drive()
 	r.spawn(r.endWaits)
 	r.spawn(r.publish)
+	r.spawn(r.watchDamage)
+	if r.regain {
+		r.spawn(r.regainVote)
+	}
 	return &Driven{Driven: node, r: r}, err
 }
 

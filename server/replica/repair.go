@@ -58,6 +58,9 @@ func (r *Replica) openWhole(ctx context.Context) (*identity, error) {
 	}
 }
 
+// Repairs is how many damaged parts of the data directory were made anew when it was opened.
+func (r *Replica) Repairs() int { return r.repaired[theLog] + r.repaired[theState] }
+
 // openParts opens log and state, finds out whose they are, and that they fit together. What is damaged is a damageError. On
 // error nothing stays open.
 func (r *Replica) openParts(ctx context.Context, heed bool) (_ *identity, err error) {

@@ -117,6 +117,22 @@ func (c *checks) calm() {
 	}
 	// Longer than any lease has, and an election, and what its end takes.
 	w.run(w.now()+20*time.Second, nil)
+	c.come()
+	for n := 0; c.ok() && w.meetDamage(); n++ {
+		if n == meetsMax {
+			c.fail("damage is met again and again: %s", c.describe())
+		}
+		w.run(w.now()+30*time.Second, nil)
+		c.come()
+	}
+}
+
+// meetsMax bounds how often members whose files were damaged find something, once all is healed. A part that is made anew is whole.
+const meetsMax = 4
+
+// come waits until the members are at one index.
+func (c *checks) come() {
+	w := c.w
 	w.run(w.now()+30*time.Second, c.together)
 	if c.ok() && !c.together() {
 		c.fail("the members do not come together: %s", c.describe())

@@ -15,9 +15,14 @@
 // What is checked, without knowledge of the faults: one leader a term; states that agree at equal indexes, and as a whole in the end;
 // an applied index that goes back to nothing but what was durable; strict serializability of all that was answered, and that each
 // answer is right at its revision; no acknowledged write lost; watches, by server/robustness; leases neither ended early nor there for
-// ever; that a healed cluster takes writes and comes together; that a member stops only where its disk failed, and always starts.
+// ever; that a healed cluster takes writes and comes together; that a member stops only where its disk failed or was damaged, and always
+// starts.
 //
-// Not simulated yet, and tested elsewhere: damage of what was durable, API 2, authentication.
+// A bit that turns over in the files of a minority (rot.go) excuses a member from what it had on its disk, and lets it end and begin
+// again until it has made the damaged part anew; it must have done so in the end. Such a process begins in a goroutine of its own, as the
+// others must act meanwhile.
+//
+// Not simulated yet, and tested elsewhere: API 2, authentication, restores.
 //
 // Invariants:
 //

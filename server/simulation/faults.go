@@ -52,6 +52,8 @@ func (w *world) begin(f Fault) {
 		w.operator.replace(f, m)
 	case Defragment:
 		w.flush(m, true)
+	case Rot:
+		w.rot(f, m)
 	}
 }
 

@@ -59,6 +59,8 @@ type member struct {
 	stalledUntil time.Duration // the log's disk
 	rate         float64       // of its clock
 	durable      uint64        // what the newest process's state had on disk at last
+	rotten       bool          // a bit of its files was turned over, and may be still
+	opening      <-chan opened // what becomes of a process that has not begun yet; else nil
 }
 
 func newMember(w *world, i int) *member {
@@ -103,29 +105,59 @@ func (m *member) config() config.Config {
 	return c
 }
 
-// start begins a process.
+// opened is what became of a process that begins.
+type opened struct {
+	replica *replica.Replica
+	port    *port
+	err     error
+}
+
+// start begins a process. One whose files are damaged may take a while, in which the others act: it asks them for what it lost.
 func (m *member) start() {
-	if m.replica != nil || m.vacant {
+	if m.replica != nil || m.vacant || m.opening != nil {
 		return
 	}
 	m.life++
 	m.dead, m.planned = false, [parts]bool{}
 	m.lessor = lessor.New(lessor.Config{Extension: election, RequestTimeout: 7 * time.Second})
-	var port *port
-	r, err := replica.Open(context.Background(), replica.Config{
-		Member: m.config(), FS: m.disk, Leases: m.lessor, Dial: m.dial,
-		Network: func(c transport.Config) replica.Network {
-			port = m.newPort(c)
-			return port
-		},
-	})
-	if err != nil {
-		m.cannotStart(err)
+	if !m.rotten {
+		m.started(m.open())
 		return
 	}
-	m.replica, m.port = r, port
+	opening := make(chan opened, 1)
+	m.opening = opening
+	go func() { opening <- m.open() }()
+}
+
+// open opens the member's files.
+func (m *member) open() (o opened) {
+	o.replica, o.err = replica.Open(context.Background(), replica.Config{
+		Member: m.config(), FS: m.disk, Leases: m.lessor, Dial: m.dial,
+		Network: func(c transport.Config) replica.Network {
+			o.port = m.newPort(c)
+			return o.port
+		},
+	})
+	return o
+}
+
+// started goes on with a process that has begun.
+func (m *member) started(o opened) {
+	if o.err != nil {
+		m.cannotStart(o.err)
+		return
+	}
+	r, err := o.replica, error(nil)
+	m.replica, m.port = r, o.port
+	if m.rotten && m.id != m.port.cfg.ID {
+		m.w.stats.Rejoined++
+	}
 	if !m.dead { // else it may not have kept who it is
-		m.id = port.cfg.ID
+		m.id = m.port.cfg.ID
+	}
+	if m.rotten {
+		m.durable = 0 // it may have made its state anew
+		m.w.stats.Repaired += r.Repairs()
 	}
 	index, _ := r.Store().Applied()
 	m.w.checks.started(m, index)
@@ -151,6 +183,13 @@ func (m *member) start() {
 func (m *member) cannotStart(err error) {
 	joins := m.joined && m.id == 0
 	switch {
+	case m.dead:
+		m.w.stats.Torn++
+		m.disk = m.disk.faults.image
+		if !joins {
+			m.startLater()
+		}
+		return
 	case errors.Is(err, errInjected):
 		m.powerOff()
 		if !joins {
@@ -161,12 +200,21 @@ func (m *member) cannotStart(err error) {
 		return
 	case joins && (errors.Is(err, membership.ErrUnreachable) || errors.Is(err, membership.ErrMismatch)):
 		return
+	case m.rotten && isDamage(err): // the others could not be reached
+		m.w.after(m.w.between(time.Second, 3*time.Second), m.start)
+		return
 	}
 	m.w.checks.fail("%s cannot start: %w", m.name, err)
 }
 
 // stop ends the process, as a signal does. What it wrote stays, synced or not, unless the machine loses its power meanwhile.
 func (m *member) stop() {
+	if m.opening != nil {
+		if o := <-m.opening; o.replica != nil {
+			_ = o.replica.Close()
+		}
+		m.opening = nil
+	}
 	if m.replica == nil {
 		return
 	}
@@ -245,6 +293,12 @@ func (m *member) flushLater(life int) {
 
 // settle does what follows from what happened last, and plans the parts that have something to do.
 func (m *member) settle() {
+	select {
+	case o := <-m.opening:
+		m.opening = nil
+		m.started(o)
+	default:
+	}
 	if m.replica == nil {
 		return
 	}
@@ -318,7 +372,13 @@ func (m *member) failed(err error) {
 	if errors.Is(err, replica.ErrRemoved) && m.w.operator.tookOut(m) {
 		return
 	}
-	if !errors.Is(err, errInjected) {
+	err = m.replica.EndedByDamage(err)
+	switch {
+	case m.rotten && isDamage(err):
+		m.stop()
+		m.startLater()
+		return
+	case !errors.Is(err, errInjected):
 		m.w.checks.fail("%s stopped: %w", m.name, err)
 		return
 	}

@@ -18,7 +18,7 @@ func (m *member) newPort(c transport.Config) *port {
 // this way.
 func (m *member) dial(_ context.Context, _, addr string) (net.Conn, error) {
 	to := m.w.memberAt(addr)
-	if to == nil || !to.lives(to.life) || m.w.net.cut[link{m.index, to.index}] || m.w.net.cut[link{to.index, m.index}] {
+	if m.dead || to == nil || !to.lives(to.life) || m.w.net.cut[link{m.index, to.index}] || m.w.net.cut[link{to.index, m.index}] {
 		return nil, fmt.Errorf("dial %s: %w", addr, errLost)
 	}
 	near, far := net.Pipe()

@@ -52,11 +52,12 @@ const (
 	Transfer                      // leadership is handed on
 	Defragment                    // the state is written anew
 	Replace                       // a member is removed, and its machine added as a new one
+	Rot                           // a bit of a member's files turns over while its process is down
 	faultKinds
 )
 
 var faultNames = [...]string{"cut off", "one way", "halves", "slow network", "lossy network", "pause", "skew", "jump", "crash", "crash inside",
-	"power cut", "restart", "stalled disk", "failed sync", "full disk", "transfer", "defragment", "replace"}
+	"power cut", "restart", "stalled disk", "failed sync", "full disk", "transfer", "defragment", "replace", "rot"}
 
 // String is the kind as reports name it.
 func (k FaultKind) String() string { return faultNames[k] }

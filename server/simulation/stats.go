@@ -15,6 +15,9 @@ type Stats struct {
 	Torn                  int // crashes in the middle of an operation of a disk
 	Stops                 int // members that stopped because their disk failed
 	Removals, Additions   int // of members
+	Rotten                int // bits that were turned over
+	Repaired              int // parts of members that were damaged and made anew
+	Rejoined              int // members that came back as another one, as their log was damaged
 	Demands, Answers      int
 	Events, Sessions      int
 	Faults                [faultKinds]int
@@ -32,6 +35,9 @@ func (s *Stats) Add(o Stats) {
 	s.Stops += o.Stops
 	s.Removals += o.Removals
 	s.Additions += o.Additions
+	s.Rotten += o.Rotten
+	s.Repaired += o.Repaired
+	s.Rejoined += o.Rejoined
 	s.Demands += o.Demands
 	s.Answers += o.Answers
 	s.Events += o.Events
@@ -50,6 +56,7 @@ func (s *Stats) String() string {
 	for k, n := range s.Faults {
 		fmt.Fprintf(&b, " %d %v,", n, FaultKind(k))
 	}
-	fmt.Fprintf(&b, " %d crashes inside an operation came, %d members stopped for their disks", s.Torn, s.Stops)
+	fmt.Fprintf(&b, " %d crashes inside an operation came, %d members stopped for their disks, %d bits were turned over, %d parts made anew, %d members came back as others",
+		s.Torn, s.Stops, s.Rotten, s.Repaired, s.Rejoined)
 	return b.String()
 }
