@@ -3,7 +3,6 @@ package raft
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -19,6 +18,7 @@ type appendQueue struct {
 	done atomic.Uint64 // of these, the written ones
 	// rounds is how many of the messages that are not written yet have entries.
 	rounds atomic.Int64
+	due    atomic.Bool // a commit index that nothing followed is to be written
 
 	// Owned by who uses the library's node.
 	term, vote uint64 // as of the newest message
@@ -74,6 +74,7 @@ func (q *appendQueue) dropRepetition(m *raftpb.Message) {
 func (q *appendQueue) tick() {
 	if q.idle {
 		q.idle = false
+		q.due.Store(true)
 		signal(q.wake)
 	}
 }
@@ -155,14 +156,12 @@ type logWriter struct {
 
 // turn writes all that waits.
 func (w *logWriter) turn() error {
+	due := w.n.appends.due.Swap(false)
 	w.used = w.n.appends.take(w.used)
-	if err := w.write(w.used); err != nil {
+	if err := w.write(w.used); err != nil || !due {
 		return err
 	}
-	if slices.ContainsFunc(w.used, awaited) {
-		return nil
-	}
-	return w.writeHeld() // a tick woke us
+	return w.writeHeld()
 }
 
 // write writes ms in as few writes as possible and delivers the responses after each, in order. A snapshot is a write of

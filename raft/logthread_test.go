@@ -130,6 +130,30 @@ func TestLogWriterHoldsCommitIndex(t *testing.T) {
 	require.Equal(t, [][2]uint64{{4, 1}, {5, 1}, {6, 0}}, l.writes)
 }
 
+// What a tick finds unwritten is written, also when somebody waits for another message of the same turn.
+func TestTickWritesTheCommitIndex(t *testing.T) {
+	l := &appends{}
+	n := &Node{cfg: Config{ID: 1, Log: l, Send: func([]*raftpb.Message) {}}}
+	n.appends.init()
+	w := &logWriter{n: n, ctx: t.Context()}
+	toLeader := accepted(5)
+	toLeader.To = new(uint64(2))
+
+	n.appends.put(stored(3, 4, []uint64{5}, toLeader))
+	require.NoError(t, w.turn())
+	n.appends.put(stored(3, 5, nil))
+	n.appends.put(stored(3, 5, nil, toLeader))
+	require.NoError(t, w.turn())
+	require.Equal(t, [][2]uint64{{4, 1}}, l.writes, "no tick yet")
+	n.appends.put(stored(3, 6, nil, toLeader))
+	n.appends.tick()
+	require.NoError(t, w.turn())
+	require.Equal(t, [][2]uint64{{4, 1}, {6, 0}}, l.writes)
+	n.appends.tick()
+	require.NoError(t, w.turn())
+	require.Len(t, l.writes, 2, "once is enough")
+}
+
 // Entries that another leader sends in place of older ones replace them, also when both wait for the same write.
 func TestWriteReplacesWhatConflicts(t *testing.T) {
 	terms := func(w *logWrite) (all []uint64) {

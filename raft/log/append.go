@@ -33,15 +33,15 @@ func (s *store) Append(hs *raftpb.HardState, entries []*raftpb.Entry, sync bool)
 	if err != nil {
 		return err
 	}
-	durable := s.appended(&r, at, sync)
-	if sync && s.mark.maySkip(durable) {
+	durable, committed := s.appended(&r, at, sync)
+	if sync && s.mark.skip(durable, committed) {
 		return nil
 	}
 	return s.noteDurable(durable)
 }
 
-// appended makes a written record part of what readers see, and returns what is durable then.
-func (s *store) appended(r *record, at position, sync bool) mark {
+// appended makes a written record part of what readers see. It returns what is durable then, and the commit index.
+func (s *store) appended(r *record, at position, sync bool) (durable mark, committed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(r.entries); n > 0 {
@@ -57,7 +57,7 @@ func (s *store) appended(r *record, at position, sync bool) mark {
 	if sync {
 		s.synced = mark{s.last, s.hs.term, s.hs.vote}
 	}
-	return s.synced
+	return s.synced, s.hs.commit
 }
 
 // checkFollows verifies I1 before a write.

@@ -32,9 +32,9 @@
 // Beside the segments lie LOCK; WATERMARK, two slots at offsets 0 and 512, written in turns: "petcdwm1", a sequence number,
 // index of the last entry, term, vote, and the CRC-32C of all that; and FAILOVER, in both folders the same random name, if the
 // log has a second folder. The watermark's slot with the higher number tells what was durable when it was written. It is
-// written after an append that brings a term or a vote, after one without a sync, which ends a busy time, and else after one in
-// 65; without a sync of its own, and not while its disk hangs and the log goes on in the second folder: so it may be old, never
-// ahead. A log that was damaged lies in "damaged" (SetAside).
+// written after an append that brings a term or a vote, after one that leaves no entry above the commit index or has no sync (such
+// a one ends a busy time), and else after one in 65; without a sync of its own, and not while its disk hangs and the log goes on in
+// the second folder: so it may be old, never ahead. A log that was damaged lies in "damaged" (SetAside).
 //
 // # Invariants
 //

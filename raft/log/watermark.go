@@ -22,14 +22,14 @@ const (
 // mark is what was durable: the last entry, and the term and vote of the hard state.
 type mark struct{ last, term, vote uint64 }
 
-// skipsMax bounds the synced appends in a row that the file is not told of.
+// skipsMax bounds the appends in a row that the file is not told of.
 const skipsMax = 64
 
 // watermark is the second place that knows how far the log was durable (I3). Slots are written in turns, without a sync
 // as long as the mark rises: it costs a write into the page cache, survives a kill, and after a power cut it is only old.
-// While the log is busy that write is left out for most appends (maySkip).
+// While the log is busy that write is left out for most appends (skip).
 type watermark struct {
-	skips int // since the file was told; the log's writer's own
+	skips int // in a row; the log's writer's own
 
 	writing sync.Mutex // held during a write, which may hang with its disk
 	file    vfs.File
@@ -137,11 +137,12 @@ func openWatermark(fs vfs.FS, dir string, seq uint64, m mark) (*watermark, error
 	return &watermark{file: f, seq: max(seq, 1), mark: m}, nil
 }
 
-// maySkip tells that the file can wait for a mark: it is the same vote with more entries, and another one follows soon. A log that
-// comes to rest gets an append without a sync, of the last commit index, and that one is never skipped.
-func (w *watermark) maySkip(m mark) bool {
+// skip counts an append of which the file is not told, or reports that it must be: after skipsMax of them, when term or vote changed,
+// and when no other append is sure to come soon. committed is the commit index that the log has: the entries above it are followed by
+// one that says that they are committed, or by another term.
+func (w *watermark) skip(m mark, committed uint64) bool {
 	told := w.highest()
-	if m.last <= told.last || m.term != told.term || m.vote != told.vote || w.skips == skipsMax {
+	if w.skips == skipsMax || m.term != told.term || m.vote != told.vote || m.last <= committed {
 		w.skips = 0
 		return false
 	}

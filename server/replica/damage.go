@@ -36,12 +36,20 @@ func (d *damageError) Unwrap() error { return d.err }
 
 // inPart marks an error as damage of a part, if it is damage.
 func inPart(p part, err error) error {
-	for _, damage := range []error{ErrCorrupt, log.ErrCorrupt, storage.ErrCorrupt, membership.ErrCorrupt, auth.ErrCorrupt} {
-		if errors.Is(err, damage) {
-			return &damageError{part: p, err: err}
-		}
+	if IsDamage(err) {
+		return &damageError{part: p, err: err}
 	}
 	return err
+}
+
+// IsDamage tells whether an error says that something in the data directory is damaged.
+func IsDamage(err error) bool {
+	for _, damage := range []error{ErrDamaged, ErrCorrupt, log.ErrCorrupt, storage.ErrCorrupt, membership.ErrCorrupt, auth.ErrCorrupt} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	return false
 }
 
 // damageNote is the file in the data directory that says that the state met damage while it was in use. A start may not read

@@ -61,7 +61,7 @@ func (r *Replica) RemoveMember(ctx context.Context, id uint64) ([]*membership.Me
 func (r *Replica) awaitRest(ctx context.Context, removed uint64) {
 	ctx, cancel := context.WithTimeout(ctx, removedStay/2)
 	defer cancel()
-	left := r.cluster.Members()
+	left, index := r.cluster.Members(), r.applied.index.Load()
 	know := make(chan struct{}, len(left))
 	voters := 0
 	for _, m := range left {
@@ -74,7 +74,7 @@ func (r *Replica) awaitRest(ctx context.Context, removed uint64) {
 			continue
 		}
 		go func() {
-			if r.peers.awaitRemoval(ctx, m, removed) {
+			if r.peers.awaitRemoval(ctx, m, removed, index) {
 				know <- struct{}{}
 			}
 		}()
@@ -83,7 +83,7 @@ func (r *Replica) awaitRest(ctx context.Context, removed uint64) {
 		select {
 		case <-know:
 		case <-ctx.Done():
-			r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "removed_member_id", types.ID(removed).String())
+			r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "removed_member_id", hexID(removed))
 			return
 		}
 	}

@@ -189,11 +189,12 @@ func askMembers(ctx context.Context, client *http.Client, urls []string) (cluste
 	return best.cluster, best.members, nil
 }
 
-// awaitRemoval asks a member who belongs to the cluster until it does not name removed any more; false: it did when ctx ended.
-func (p *peers) awaitRemoval(ctx context.Context, m *membership.Member, removed uint64) bool {
+// awaitRemoval asks a member who belongs to the cluster until it does not name removed any more, as of index or later if it says how
+// far it is; false: it did when ctx ended.
+func (p *peers) awaitRemoval(ctx context.Context, m *membership.Member, removed, index uint64) bool {
 	for ctx.Err() == nil {
 		for _, u := range m.PeerURLs {
-			if p.knowsRemoval(ctx, u, removed) {
+			if p.knowsRemoval(ctx, u, removed, index) {
 				return true
 			}
 		}
@@ -203,11 +204,14 @@ func (p *peers) awaitRemoval(ctx context.Context, m *membership.Member, removed 
 }
 
 // knowsRemoval asks once.
-func (p *peers) knowsRemoval(ctx context.Context, url string, removed uint64) bool {
+func (p *peers) knowsRemoval(ctx context.Context, url string, removed, index uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, rosterMax)
 	defer cancel()
 	said, err := askRoster(ctx, p.client, url)
-	return err == nil && !slices.ContainsFunc(said.members, func(m *membership.Member) bool { return m.ID == removed })
+	if err != nil || said.cluster != p.cluster.ID() || 0 < said.applied && said.applied < index {
+		return false
+	}
+	return !slices.ContainsFunc(said.members, func(m *membership.Member) bool { return m.ID == removed })
 }
 
 const (

@@ -28,6 +28,8 @@ const crowdEnv = "PETCD_OVERLOAD_ENDPOINT"
 type crowd struct {
 	newest atomic.Pointer[crowdGot]
 	ended  chan struct{}
+	other  []string // lines that are no figures; to be read after the end
+	err    error    // why it ended, likewise
 }
 
 // crowdGot is what they have got so far.
@@ -43,7 +45,7 @@ func startCrowd(ctx context.Context, t *testing.T, endpoint string) *crowd {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(ctx, "nice", "-n", "19", self, "-test.run=^TestOverloadClients$")
-	cmd.Env = append(os.Environ(), crowdEnv+"="+endpoint)
+	cmd.Env = append(os.Environ(), crowdEnv+"="+endpoint, "TMPDIR="+t.TempDir())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -54,9 +56,11 @@ func startCrowd(ctx context.Context, t *testing.T, endpoint string) *crowd {
 			var got crowdGot
 			if json.Unmarshal(lines.Bytes(), &got) == nil {
 				c.newest.Store(&got)
+			} else {
+				c.other = append(c.other, lines.Text())
 			}
 		}
-		_ = cmd.Wait() // it was killed
+		c.err = cmd.Wait()
 	}()
 	return c
 }

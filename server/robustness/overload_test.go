@@ -98,9 +98,16 @@ func TestOverload(t *testing.T) {
 	var peak float64
 	began := time.Now()
 	var looking sync.WaitGroup
+	alive := true
 	looking.Go(func() {
 		defer cancel()
 		for wait(busy, 50*time.Millisecond) {
+			select {
+			case <-others.ended:
+				alive = false
+				return
+			default:
+			}
 			if got := others.got(); time.Since(began) > busyMin && got.Ranges >= l.readers && got.Events > 0 {
 				return
 			}
@@ -113,6 +120,7 @@ func TestOverload(t *testing.T) {
 	stop()
 	looking.Wait()
 	got := others.end()
+	require.True(t, alive, "the clients ended: %v %v", others.err, others.other)
 	after := percentile(p.took, 0.99)
 	t.Logf("%+v: memory %.0f MiB idle, %.0f MiB at most; %+v; a put's p99 %v before, %v under load (%d puts)",
 		l, idle/(1<<20), peak/(1<<20), got, before, after, len(p.took))

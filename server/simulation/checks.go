@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -118,17 +119,26 @@ func (c *checks) calm() {
 	// Longer than any lease has, and an election, and what its end takes.
 	w.run(w.now()+20*time.Second, nil)
 	c.come()
-	for n := 0; c.ok() && w.meetDamage(); n++ {
+	for met, n := w.meetDamage(), 0; c.ok() && len(met) > 0; met, n = w.meetDamage(), n+1 {
 		if n == meetsMax {
 			c.fail("damage is met again and again: %s", c.describe())
 		}
-		w.run(w.now()+30*time.Second, nil)
+		lives := map[*member]int{}
+		for _, m := range met {
+			lives[m] = m.life
+		}
+		w.run(w.now()+repairMax, func() bool {
+			return !slices.ContainsFunc(met, func(m *member) bool { return m.life == lives[m] })
+		})
 		c.come()
 	}
 }
 
 // meetsMax bounds how often members whose files were damaged find something, once all is healed. A part that is made anew is whole.
 const meetsMax = 4
+
+// repairMax is longer than a member goes on that could not make its state anew.
+const repairMax = 11 * time.Minute
 
 // come waits until the members are at one index.
 func (c *checks) come() {

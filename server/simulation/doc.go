@@ -18,8 +18,8 @@
 // ever; that a healed cluster takes writes and comes together; that a member stops only where its disk failed or was damaged, and always
 // starts.
 //
-// A bit that turns over in the files of a minority (rot.go) excuses a member from what it had on its disk, and lets it end and begin
-// again until it has made the damaged part anew; it must have done so in the end. Such a process begins in a goroutine of its own, as the
+// A bit that turns over in the files of a minority (rot.go) excuses a member, from then on, from what it had on its disk, and lets it
+// end and begin again because of damage; in the end all it has must be whole. Such a process begins in a goroutine of its own, as the
 // others must act meanwhile.
 //
 // Not simulated yet, and tested elsewhere: API 2, authentication, restores.

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"testing/synctest"
 	"time"
 )
 
@@ -157,5 +158,6 @@ func (w *world) heal() {
 		m.pausedUntil, m.stalledUntil, m.rate = 0, 0, 1
 		m.planned = [parts]bool{} // what waits for the end of a stall need not
 		m.start()
+		synctest.Wait() // one that begins in a goroutine of its own asks the others
 	}
 }

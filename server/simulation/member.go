@@ -147,7 +147,7 @@ func (m *member) started(o opened) {
 		m.cannotStart(o.err)
 		return
 	}
-	r, err := o.replica, error(nil)
+	r := o.replica
 	m.replica, m.port = r, o.port
 	if m.rotten && m.id != m.port.cfg.ID {
 		m.w.stats.Rejoined++
@@ -163,6 +163,7 @@ func (m *member) started(o opened) {
 	m.w.checks.started(m, index)
 	m.gate = &gate{Replica: r, hooks: &m.w.hooks, closed: make(chan struct{})}
 	m.lessor.Bind(m.gate)
+	var err error
 	if m.driven, err = r.Drive(); err != nil {
 		m.w.checks.fail("%s: drive: %w", m.name, err)
 		return
@@ -186,22 +187,17 @@ func (m *member) cannotStart(err error) {
 	case m.dead:
 		m.w.stats.Torn++
 		m.disk = m.disk.faults.image
-		if !joins {
-			m.startLater()
-		}
+		m.startLater()
 		return
 	case errors.Is(err, errInjected):
 		m.powerOff()
-		if !joins {
-			m.w.after(time.Second, m.start)
-		}
+		m.startLater()
 		return
 	case errors.Is(err, replica.ErrRemoved) && m.w.operator.tookOut(m):
 		return
-	case joins && (errors.Is(err, membership.ErrUnreachable) || errors.Is(err, membership.ErrMismatch)):
-		return
-	case m.rotten && isDamage(err): // the others could not be reached
-		m.w.after(m.w.between(time.Second, 3*time.Second), m.start)
+	case joins && (errors.Is(err, membership.ErrUnreachable) || errors.Is(err, membership.ErrMismatch)),
+		m.rotten && replica.IsDamage(err): // the others could not be reached
+		m.startLater()
 		return
 	}
 	m.w.checks.fail("%s cannot start: %w", m.name, err)
@@ -374,7 +370,7 @@ func (m *member) failed(err error) {
 	}
 	err = m.replica.EndedByDamage(err)
 	switch {
-	case m.rotten && isDamage(err):
+	case m.rotten && replica.IsDamage(err):
 		m.stop()
 		m.startLater()
 		return

@@ -1,16 +1,11 @@
 package simulation
 
 import (
-	"errors"
 	"maps"
 	"path"
 	"slices"
 
-	"github.com/petcd/petcd/raft/log"
-	"github.com/petcd/petcd/server/auth"
-	"github.com/petcd/petcd/server/membership"
 	"github.com/petcd/petcd/server/replica"
-	"github.com/petcd/petcd/storage"
 )
 
 // rot ends a process, turns over a bit of its files, and begins it again. Only a minority is hit, as of more nothing can be had anew, and
@@ -39,24 +34,20 @@ func (w *world) mayRot(m *member) bool {
 	return !replaces && rotten <= (w.plan.Shape.Members-1)/2
 }
 
-// isDamage tells that an error is what a member says of damage that it cannot mend, or only at its next start.
-func isDamage(err error) bool {
-	return slices.ContainsFunc([]error{
-		replica.ErrDamaged, replica.ErrCorrupt, log.ErrCorrupt, storage.ErrCorrupt, membership.ErrCorrupt, auth.ErrCorrupt,
-	}, func(damage error) bool { return errors.Is(err, damage) })
-}
-
-// meetDamage reads the states of all members whose files were damaged, and tells whether one turned out to be: it makes that anew.
-func (w *world) meetDamage() (met bool) {
+// meetDamage reads the states of all members whose files were damaged, and returns those that turn out to be: they begin again to make
+// it anew, at once or after a while if they tried in vain before.
+func (w *world) meetDamage() (met []*member) {
 	for _, m := range w.members {
 		if !m.rotten || m.replica == nil {
 			continue
 		}
 		_, err := m.replica.Store().Hash()
-		if err != nil && !isDamage(err) {
+		if err != nil && !replica.IsDamage(err) {
 			w.checks.fail("%s: hash: %w", m.name, err)
 		}
-		met = met || err != nil
+		if err != nil {
+			met = append(met, m)
+		}
 	}
 	return met
 }
