@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -60,4 +61,39 @@ func TestNewLeaderAnswersNobodyYet(t *testing.T) {
 	n.stepReads()
 	require.Empty(t, n.reads.inFlight)
 	require.NoError(t, l.Close())
+}
+
+// The only voter answers reads without a round, once it has committed something in its term, and not any more when there is another
+// voter.
+func TestOnlyVoterAnswersAtOnce(t *testing.T) {
+	c := newCluster(t, 1)
+	m := c.leader()
+	for i := range 20 {
+		value := fmt.Sprint("v", i)
+		m.propose(value)
+		c.applied(value, 1)
+		applied, _ := m.sm.position()
+		index, ok := m.node.ReadIndexNow()
+		require.True(t, ok)
+		require.GreaterOrEqual(t, index, applied)
+	}
+	cc := &raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(2))}
+	require.NoError(t, m.node.ProposeConfChange(t.Context(), cc))
+	require.Eventually(t, func() bool {
+		_, cs := m.sm.position()
+		return len(cs.GetVoters()) == 2
+	}, testPatience, testPollEvery)
+	require.Eventually(t, func() bool {
+		_, ok := m.node.ReadIndexNow()
+		return !ok
+	}, testPatience, testPollEvery)
+	require.NoError(t, m.end())
+
+	three := newCluster(t, 3)
+	for _, m := range three.members {
+		_, ok := m.node.ReadIndexNow()
+		require.False(t, ok)
+	}
+	_, ok := three.leader().node.ReadIndexNow()
+	require.False(t, ok)
 }

@@ -14,6 +14,10 @@ type Status struct {
 	Applied uint64
 	State   etcdraft.StateType
 
+	// Alone is set for a leader that is the only voter and may answer reads: all that was acknowledged is at or below Commit. Nobody
+	// else can lead or commit before this view says otherwise, as that would take this member's vote, which leaves after it.
+	Alone bool
+
 	// Progress is each member's as the leader knows it, at most a tick old; nil on all others. It must not be changed.
 	Progress map[uint64]tracker.Progress
 }
@@ -31,6 +35,7 @@ func (n *Node) Status() Status {
 
 // publish makes the view of a pass visible if it changed.
 func (n *Node) publish() {
+	n.st.Alone = n.st.State == etcdraft.StateLeader && !n.readsTooEarly() && n.alone()
 	if old := n.status.Load(); old != nil && sameView(old, &n.st) {
 		return
 	}
@@ -39,7 +44,7 @@ func (n *Node) publish() {
 }
 
 func sameView(a, b *Status) bool {
-	return a.Lead == b.Lead && a.Term == b.Term && a.Commit == b.Commit && a.Applied == b.Applied && a.State == b.State
+	return a.Lead == b.Lead && a.Term == b.Term && a.Commit == b.Commit && a.Applied == b.Applied && a.State == b.State && a.Alone == b.Alone
 }
 
 // publishProgress copies the leader's knowledge of the others.
