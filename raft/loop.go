@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -196,14 +195,19 @@ func (n *Node) campaignAlone() {
 
 // alone tells that this member is the only voter.
 func (n *Node) alone() bool {
-	voters, me := 0, false
+	voters, me := n.voters()
+	return voters == 1 && me
+}
+
+// voters counts those who have a vote, and tells whether this member is one of them.
+func (n *Node) voters() (count int, me bool) {
 	n.raw.WithProgress(func(id uint64, typ etcdraft.ProgressType, _ tracker.Progress) {
 		if typ == etcdraft.ProgressTypePeer {
-			voters++
+			count++
 			me = me || id == n.cfg.ID
 		}
 	})
-	return voters == 1 && me
+	return count, me
 }
 
 // recoverInvariant turns the library's panic into an error.
@@ -211,6 +215,8 @@ func (n *Node) recoverInvariant(err *error) {
 	if r := recover(); r != nil {
 		n.cfg.Logger.Error("raft failed", "member_id", n.cfg.ID, "error", r, "stack", string(debug.Stack()))
 		*err = fmt.Errorf("%w: %v", ErrInvariant, r)
+		n.st.Alone = false
+		n.status.Store(new(n.st))
 	}
 }
 
@@ -240,7 +246,6 @@ func (n *Node) stepCalls() {
 		func() {
 			defer close(call.done) // also when the library panics
 			call.cs = n.raw.ApplyConfChange(call.cc)
-			n.removed = !slices.Contains(call.cs.GetVoters(), n.cfg.ID)
 		}()
 	}
 }

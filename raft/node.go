@@ -44,7 +44,6 @@ type Node struct {
 	failed        error // the library's panic
 	raw           *etcdraft.RawNode
 	st            Status
-	removed       bool   // by the newest configuration this member has no vote
 	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
 	applyHere     bool   // who makes the pass applies what it finds committed
 	stall         stall

@@ -137,7 +137,11 @@ const earlyReadsMax = 64
 // It is asked of the library, because the published view does not know yet of an election that was won a message ago.
 func (n *Node) readsTooEarly() bool {
 	now := n.raw.BasicStatus()
-	return now.RaftState == etcdraft.StateLeader && (n.removed || n.committedTerm != now.GetTerm())
+	if now.RaftState != etcdraft.StateLeader {
+		return false
+	}
+	_, votes := n.voters()
+	return !votes || n.committedTerm != now.GetTerm()
 }
 
 // stepReads begins a round when readers wait, none is in flight (or it takes too long), and somebody can answer.

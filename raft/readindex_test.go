@@ -76,6 +76,17 @@ func TestOnlyVoterAnswersAtOnce(t *testing.T) {
 		index, ok := m.node.ReadIndexNow()
 		require.True(t, ok)
 		require.GreaterOrEqual(t, index, applied)
+
+		// What the log had recorded of the commit index is lost.
+		require.NoError(t, m.end())
+		m.sm = &machine{cs: m.sm.cs}
+		forgetCommit(t, m.fs)
+		m.start()
+		require.Eventually(t, func() bool {
+			index, ok = m.node.ReadIndexNow()
+			return ok
+		}, testPatience, testPollEvery)
+		require.GreaterOrEqual(t, index, applied)
 	}
 	cc := &raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(2))}
 	require.NoError(t, m.node.ProposeConfChange(t.Context(), cc))

@@ -275,6 +275,10 @@ func TestLearnerCatchesUpAndIsPromoted(t *testing.T) {
 	}, testPatience, testPollEvery)
 	joining.propose("alone")
 	c.applied("alone", 2)
+	_, ok := joining.node.ReadIndexNow()
+	require.True(t, ok)
+	_, ok = l.node.ReadIndexNow()
+	require.False(t, ok, "who removed itself has no vote")
 }
 
 func TestProposalsWaitForALeader(t *testing.T) {

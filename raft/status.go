@@ -35,7 +35,7 @@ func (n *Node) Status() Status {
 
 // publish makes the view of a pass visible if it changed.
 func (n *Node) publish() {
-	n.st.Alone = n.st.State == etcdraft.StateLeader && !n.readsTooEarly() && n.alone()
+	n.st.Alone = n.st.State == etcdraft.StateLeader && n.st.Term == n.committedTerm && n.alone()
 	if old := n.status.Load(); old != nil && sameView(old, &n.st) {
 		return
 	}

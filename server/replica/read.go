@@ -11,12 +11,16 @@ import (
 // ReadBarrier returns when a read of this member's store is linearizable: the state has everything that was acknowledged,
 // anywhere, before the call.
 func (r *Replica) ReadBarrier(ctx context.Context) error {
-	if index, ok := r.node.ReadIndexNow(); ok && r.applied.index.Load() >= index {
+	index, known := r.node.ReadIndexNow()
+	if known && r.applied.index.Load() >= index {
 		return nil
 	}
 	tctx, cancel := context.WithTimeout(ctx, r.cfg.Member.RequestTimeout())
 	defer cancel()
-	index, err := r.node.ReadIndex(tctx)
+	var err error
+	if !known {
+		index, err = r.node.ReadIndex(tctx)
+	}
 	if err == nil {
 		err = r.applied.wait(tctx, index)
 	}
