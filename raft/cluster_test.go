@@ -165,6 +165,16 @@ func (m *member) end() error {
 	return stop()
 }
 
+// crash ends the member and begins it again: what its log had recorded of the commit index is lost, the entries are not, and its state
+// is made anew from them.
+func (m *member) crash() {
+	m.t.Helper()
+	require.NoError(m.t, m.end())
+	m.sm = &machine{cs: m.sm.cs}
+	forgetCommit(m.t, m.fs)
+	m.start()
+}
+
 func testLogger(id uint64) *slog.Logger {
 	if os.Getenv("RAFT_TEST_LOG") == "" {
 		return slog.New(slog.DiscardHandler)

@@ -60,6 +60,16 @@ func TestNewLeaderAnswersNobodyYet(t *testing.T) {
 	n.st.Lead = 2 // as it was published before
 	n.stepReads()
 	require.Empty(t, n.reads.inFlight)
+
+	// Nor from its view, in which it leads by now.
+	n.st.State, n.st.Term = etcdraft.StateLeader, n.raw.BasicStatus().GetTerm()
+	n.publish()
+	_, ok := n.ReadIndexNow()
+	require.False(t, ok)
+	n.committedTerm = n.st.Term
+	n.publish()
+	_, ok = n.ReadIndexNow()
+	require.True(t, ok)
 	require.NoError(t, l.Close())
 }
 
@@ -77,11 +87,7 @@ func TestOnlyVoterAnswersAtOnce(t *testing.T) {
 		require.True(t, ok)
 		require.GreaterOrEqual(t, index, applied)
 
-		// What the log had recorded of the commit index is lost.
-		require.NoError(t, m.end())
-		m.sm = &machine{cs: m.sm.cs}
-		forgetCommit(t, m.fs)
-		m.start()
+		m.crash()
 		require.Eventually(t, func() bool {
 			index, ok = m.node.ReadIndexNow()
 			return ok

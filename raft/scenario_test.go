@@ -134,11 +134,7 @@ func TestReadIndexAfterARestartOfOneMemberCoversWhatWasApplied(t *testing.T) {
 		c.applied(value, 1)
 		applied, _ := m.sm.position()
 
-		// Crash: what the log had recorded of the commit index is lost, the entries are not.
-		require.NoError(t, m.end())
-		m.sm = &machine{cs: m.sm.cs}
-		forgetCommit(t, m.fs)
-		m.start()
+		m.crash()
 		index, err := m.readIndex()
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, index, applied)
