@@ -221,6 +221,7 @@ func (s *machine) Apply(entries []*raftpb.Entry) error {
 }
 
 func (s *machine) apply(e *raftpb.Entry) error {
+	_, before := s.position()
 	var cs *raftpb.ConfState
 	switch e.GetType() {
 	case raftpb.EntryConfChange:
@@ -228,13 +229,13 @@ func (s *machine) apply(e *raftpb.Entry) error {
 		if err := proto.Unmarshal(e.GetData(), cc); err != nil {
 			return err
 		}
-		cs = s.nodeNow().ApplyConfChange(cc)
+		cs = s.nodeNow().ApplyConfChange(e.GetIndex(), before, cc)
 	case raftpb.EntryConfChangeV2:
 		cc := &raftpb.ConfChangeV2{}
 		if err := proto.Unmarshal(e.GetData(), cc); err != nil {
 			return err
 		}
-		cs = s.nodeNow().ApplyConfChange(cc)
+		cs = s.nodeNow().ApplyConfChange(e.GetIndex(), before, cc)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

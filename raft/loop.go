@@ -239,17 +239,6 @@ func (n *Node) serveUntil(ended <-chan struct{}, failed error) {
 	}
 }
 
-// stepCalls makes configuration changes take effect.
-func (n *Node) stepCalls() {
-	n.usedCalls = n.calls.take(n.usedCalls)
-	for _, call := range n.usedCalls {
-		func() {
-			defer close(call.done) // also when the library panics
-			call.cs = n.raw.ApplyConfChange(call.cc)
-		}()
-	}
-}
-
 // stepLocal handles what this member's own parts report. Configuration changes come first: the response of the entries
 // they were in is queued after them.
 func (n *Node) stepLocal() {
@@ -417,6 +406,7 @@ func (n *Node) noteReady(rd *etcdraft.Ready, toApply *raftpb.Message) {
 		n.st.Term, n.st.Commit = rd.HardState.GetTerm(), rd.HardState.GetCommit()
 		n.metrics.committed.Set(float64(n.st.Commit))
 	}
+	n.restored = max(n.restored, rd.Snapshot.GetMetadata().GetIndex())
 	if es := toApply.GetEntries(); len(es) > 0 {
 		n.committedTerm = max(n.committedTerm, es[len(es)-1].GetTerm())
 	}

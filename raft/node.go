@@ -45,6 +45,7 @@ type Node struct {
 	raw           *etcdraft.RawNode
 	st            Status
 	committedTerm uint64 // the newest term of which an entry is known to be committed and in the log
+	restored      uint64 // the index of the last snapshot that the library has taken in
 	applyHere     bool   // who makes the pass applies what it finds committed
 	stall         stall
 	lastTick      time.Time
@@ -54,13 +55,6 @@ type Node struct {
 	usedInbox     []*raftpb.Message
 	usedLocal     []*raftpb.Message
 	usedCalls     []*confCall
-}
-
-// confCall asks for a pass that makes a configuration change take effect.
-type confCall struct {
-	cc   raftpb.ConfChangeI
-	cs   *raftpb.ConfState
-	done chan struct{}
 }
 
 // NewNode checks the configuration and reads the log; nothing runs before Run.
@@ -202,22 +196,6 @@ func (n *Node) propose(ctx context.Context, p proposal) error {
 			return ErrStopped
 		}
 	}
-}
-
-// ApplyConfChange makes a committed change take effect and returns the new configuration. Only StateMachine.Apply may call
-// it, exactly once for each committed change (a refused one with no changes in it). When the node fails meanwhile, it
-// does not return: the apply goroutine unwinds, so that nothing is made of a configuration that isn't there.
-func (n *Node) ApplyConfChange(cc raftpb.ConfChangeI) *raftpb.ConfState {
-	call := &confCall{cc: cc, done: make(chan struct{})}
-	n.calls.put(call)
-	if n.driven && n.exclusively(n.stepCalls) != nil {
-		panic(errUnwind)
-	}
-	<-call.done
-	if call.cs == nil {
-		panic(errUnwind)
-	}
-	return call.cs
 }
 
 // TransferLeader asks for leadership to move to another member. Whether it did shows in Status.

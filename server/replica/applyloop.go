@@ -188,7 +188,11 @@ func (l *applyLoop) confChange(b *storage.Batch, e *raftpb.Entry) error {
 		}
 		l.effects = append(l.effects, effect)
 	}
-	conf := r.node.ApplyConfChange(cc)
+	before := l.conf
+	if before == nil {
+		before, _, _ = r.point.settled()
+	}
+	conf := r.node.ApplyConfChange(e.GetIndex(), before, cc)
 	if err := putConfState(b, conf); err != nil {
 		return err
 	}
