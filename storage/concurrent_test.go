@@ -54,6 +54,7 @@ func TestReadersSeeWholeRevisions(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(r), 0))
 			for ctx.Err() == nil {
 				checkWholeRevision(t, s, rng, keys)
+				checkNewest(t, s)
 			}
 		})
 	}
@@ -65,6 +66,22 @@ func TestReadersSeeWholeRevisions(t *testing.T) {
 	}
 	cancel()
 	readers.Wait()
+}
+
+// checkNewest reads keys one by one, the same ones again and again, and requires that each is of the newest revision.
+func checkNewest(t *testing.T, s *storage.Store) {
+	for range 10 {
+		always, err := s.Range(context.Background(), []byte("k003"), nil, storage.RangeOptions{})
+		if err != nil || always.Count != 1 || always.KVs[0].ModRevision != always.Revision ||
+			string(always.KVs[0].Key) != "k003" || string(always.KVs[0].Value) == "" {
+			t.Errorf("read %+v: %v", always, err)
+		}
+		extra, err := s.Range(context.Background(), []byte("k999"), nil, storage.RangeOptions{})
+		if err != nil || extra.Count != (extra.Revision+1)%2 || int64(len(extra.KVs)) != extra.Count ||
+			extra.Count == 1 && extra.KVs[0].ModRevision != extra.Revision {
+			t.Errorf("read %+v: %v", extra, err)
+		}
+	}
 }
 
 // checkWholeRevision reads all keys in one of several ways and requires that

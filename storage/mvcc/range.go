@@ -24,7 +24,7 @@ type RangeOptions struct {
 const chargeBytes = 64 << 10
 
 // RangeResult is what a range held. KVs are in key order and belong to the
-// caller.
+// caller, but for the bytes of their values, which other readers may share.
 type RangeResult struct {
 	KVs      []*mvccpb.KeyValue
 	Count    int64 // of the whole range, whatever the limit
@@ -35,6 +35,9 @@ type RangeResult struct {
 // Range reads the keys in [key, end), by etcd's convention for end, as of a
 // revision.
 func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*RangeResult, error) {
+	if len(end) == 0 && o.Revision <= 0 && !o.CountOnly && !o.KeysOnly {
+		return s.rangeNewest(key, o)
+	}
 	v, err := s.view(o.Revision)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/petcd/petcd/storage/engine"
+	"github.com/petcd/petcd/storage/recent"
 	"github.com/petcd/petcd/storage/schema"
 )
 
@@ -25,6 +26,8 @@ type Store struct {
 	compacted atomic.Int64
 
 	heads *headCache // owned by the apply loop
+	// recent is what the newest version of a key is; the apply loop forgets what it changes.
+	recent *recent.Cache[newest]
 }
 
 // published is what readers take as the newest state, replaced as a whole.
@@ -35,7 +38,7 @@ type published struct {
 
 // Open reads where the revisions in db stand.
 func Open(db *engine.DB) (*Store, error) {
-	s := &Store{db: db, heads: newHeadCache(headCacheMax)}
+	s := &Store{db: db, heads: newHeadCache(headCacheMax), recent: recent.New[newest](recentKeys, recentBytes)}
 	p := &published{counted: counted{revision: firstRevision}}
 	applied, ok, err := db.Applied()
 	if err != nil {

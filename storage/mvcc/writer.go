@@ -58,6 +58,10 @@ func (w *Writer) Commit(index, term uint64) error {
 	if err := w.b.Commit(); err != nil {
 		return err
 	}
+	// Before the revision is published; see recent.
+	for i := range w.events {
+		s.recent.Forget(w.events[i].Key)
+	}
 	if old := s.published.Load(); w.revision != old.revision {
 		s.published.Store(old.next(counted{w.revision, counts}, len(w.events), w.compacted))
 	}

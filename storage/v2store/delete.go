@@ -180,6 +180,7 @@ func (w *Writer) removeAt(it *engine.Iter) (string, error) {
 		return "", corrupt(err)
 	}
 	path := string(key)
+	w.touched = append(w.touched, path)
 	if e, ok := w.t.cache.young[path]; ok {
 		w.forget(e)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/petcd/petcd/storage/engine"
+	"github.com/petcd/petcd/storage/recent"
 	"github.com/petcd/petcd/storage/schema"
 )
 
@@ -34,19 +35,34 @@ func (t *Tree) Get(path string, recursive bool, now time.Time) (_ *Event, err er
 // getFile returns a file by a single look-up; nil when there is none, or when a
 // batch came between.
 func (t *Tree) getFile(path string, now time.Time) (*Event, error) {
+	var buf [160]byte
+	key := schema.AppendV2NodeKey(buf[:0], path)
+	index := t.index.Load()
+	n, place := t.recent.Find(key)
+	if n == nil || n.Modified > index {
+		var err error
+		if n, index, err = t.readFile(key, place); n == nil || err != nil {
+			return nil, err
+		}
+	}
+	e := newEvent(Get, path, n, n.Modified, now.UnixNano())
+	e.Index = index
+	return &e.Event, nil
+}
+
+// readFile reads a file, and the index of the tree that it is of, from the engine.
+func (t *Tree) readFile(key []byte, place recent.Place[schema.V2Node]) (_ *schema.V2Node, index uint64, err error) {
 	before, index := t.commits.Load(), t.index.Load()
 	var n schema.V2Node
-	var buf [160]byte
-	found, err := t.db.View(schema.AppendV2NodeKey(buf[:0], path), func(v []byte) (err error) {
+	found, err := t.db.View(key, func(v []byte) (err error) {
 		n, err = schema.DecodeV2Node(v)
 		return corrupt(err)
 	})
 	if err != nil || !found || n.Dir || before%2 != 0 || t.commits.Load() != before {
-		return nil, err
+		return nil, 0, err
 	}
-	e := newEvent(Get, path, &n, n.Modified, now.UnixNano())
-	e.Index = index
-	return &e.Event, nil
+	t.recent.Keep(place, key, n, len(n.Value))
+	return &n, index, nil
 }
 
 // reader reads the tree as of one moment.

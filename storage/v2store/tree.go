@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/petcd/petcd/storage/engine"
+	"github.com/petcd/petcd/storage/recent"
 	"github.com/petcd/petcd/storage/schema"
 )
 
@@ -21,10 +22,18 @@ type Tree struct {
 	// as of the index.
 	commits atomic.Uint64
 	cache   *cache // owned by the apply loop
+	// recent are files that were read; the apply loop forgets what it changes.
+	recent *recent.Cache[schema.V2Node]
 
 	mu     sync.Mutex
 	expiry bound
 }
+
+// What is kept of files that were read.
+const (
+	recentKeys  = 16 << 10
+	recentBytes = 8 << 20
+)
 
 // bound is a time before which no node of the tree expires; noExpiry: none does.
 // changes counts how often the apply loop has set it.
@@ -38,7 +47,10 @@ const noExpiry = math.MaxInt64
 
 // Open reads where the tree in db stands.
 func Open(db *engine.DB) (*Tree, error) {
-	t := &Tree{db: db, cache: newCache(cacheBytesMax), expiry: bound{at: math.MinInt64}}
+	t := &Tree{
+		db: db, cache: newCache(cacheBytesMax), recent: recent.New[schema.V2Node](recentKeys, recentBytes),
+		expiry: bound{at: math.MinInt64},
+	}
 	_, err := db.View(indexKey, func(v []byte) error {
 		index, err := schema.DecodeV2Index(v)
 		t.index.Store(index)

@@ -39,8 +39,9 @@ type Writer struct {
 	expires int64 // no expiration that the batch added is sooner
 	expired int64 // nothing that expires before is left
 	changes []Change
-	auth    bool   // a record at or below authRoot was written
-	buf     []byte // for records that are encoded before they are written
+	touched []string // the paths whose records were written or removed
+	auth    bool     // a record at or below authRoot was written
+	buf     []byte   // for records that are encoded before they are written
 }
 
 // Change is an event with what only watchers want to know of it.
@@ -59,6 +60,7 @@ func (w *Writer) TouchedAuth() bool { return w.auth }
 // touch notes that the record at a path is written, or removed with all under it.
 func (w *Writer) touch(path string) {
 	w.wrote = true
+	w.touched = append(w.touched, path)
 	w.auth = w.auth || path == "/" || strings.HasPrefix(path, authRoot)
 }
 
@@ -114,6 +116,11 @@ func (w *Writer) Seal() error {
 // Publish shows readers what the committed batch changed.
 func (w *Writer) Publish() {
 	t := w.t
+	// Before the index is published; see recent.
+	for _, path := range w.touched {
+		w.buf = schema.AppendV2NodeKey(w.buf[:0], path)
+		t.recent.Forget(w.buf)
+	}
 	t.index.Store(w.index)
 	t.commits.Add(1)
 	t.cache.turn()

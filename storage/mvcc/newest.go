@@ -1,0 +1,60 @@
+package mvcc
+
+import (
+	"go.etcd.io/etcd/api/v3/mvccpb"
+)
+
+// What is kept of keys that were read: a hundred thousand leases or nodes of Kubernetes fit in.
+const (
+	recentKeys  = 128 << 10
+	recentBytes = 48 << 20
+)
+
+// newest is what a key holds at the newest revision.
+type newest struct {
+	mod, create, version, lease int64
+	value                       []byte
+}
+
+// rangeNewest reads one key at the newest revision.
+func (s *Store) rangeNewest(key []byte, o RangeOptions) (*RangeResult, error) {
+	revision := s.Revision()
+	n, place := s.recent.Find(key)
+	if n != nil && n.mod <= revision {
+		// What changed the key at or below the revision would have been forgotten before that was published.
+		if o.Charge != nil {
+			if err := o.Charge(len(key) + len(n.value) + keyValueBytes); err != nil {
+				return nil, err
+			}
+		}
+		return n.result(key, revision), nil
+	}
+	v, err := s.view(0)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	r := &RangeResult{Revision: v.current}
+	if err := v.rangeOne(r, key, o); err != nil {
+		return nil, err
+	}
+	if v.headsExact && len(r.KVs) == 1 {
+		kv := r.KVs[0]
+		s.recent.Keep(place, key, newest{kv.ModRevision, kv.CreateRevision, kv.Version, kv.Lease, kv.Value}, cap(kv.Value))
+	}
+	return r, nil
+}
+
+// result is the answer to who asked for the key.
+func (n *newest) result(key []byte, revision int64) *RangeResult {
+	r := &struct {
+		RangeResult
+		kvs [1]*mvccpb.KeyValue
+		kv  mvccpb.KeyValue
+	}{}
+	r.kv.Key, r.kv.Value = key, n.value
+	r.kv.ModRevision, r.kv.CreateRevision, r.kv.Version, r.kv.Lease = n.mod, n.create, n.version, n.lease
+	r.kvs[0] = &r.kv
+	r.KVs, r.Count, r.Revision = r.kvs[:], 1, revision
+	return &r.RangeResult
+}
