@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -94,6 +95,7 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (applied int, err error)
 		return 0, fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)
 	}
 	l.r.metrics.commitSeconds.Observe(time.Since(began).Seconds())
+	l.keepRemoval()
 	l.publish(last.GetIndex(), last.GetTerm())
 	if took, expected := time.Since(start), l.r.cfg.Member.WarningApplyDuration; expected > 0 && took > expected {
 		l.r.metrics.slowApplies.Inc()
@@ -101,6 +103,17 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (applied int, err error)
 			"entries", applied, "last_index", last.GetIndex())
 	}
 	return applied, nil
+}
+
+// keepRemoval makes a batch that removed a voter durable before anybody learns of it. The log may forget in a crash up to where it is
+// committed; then the members that are left would need the vote of one that has been ended for good, as two have quorum only together.
+func (l *applyLoop) keepRemoval() {
+	if !slices.ContainsFunc(l.effects, func(e membership.Effect) bool { return e.Kind == membership.Removed && !e.Member.IsLearner }) {
+		return
+	}
+	if err := l.r.store.Flush(); err != nil {
+		l.r.logger.Warn("could not make the removal of a member durable at once", "error", err)
+	}
 }
 
 // publish makes a committed batch visible: first users, roles and leases, so that who waits for the index finds them, then
