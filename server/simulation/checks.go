@@ -189,6 +189,7 @@ type record struct {
 	sessions    []*robustness.Session
 	stored      map[string]robustness.State
 	revision    int64
+	saved       *saved // nil: nothing was
 }
 
 // record takes what is to be held against the history.
@@ -214,7 +215,7 @@ func (c *checks) record() (r record) {
 }
 
 // check holds all that was seen against the history. It needs no bubble.
-func (r *record) check() error {
+func (r *record) check(bumped bool) error {
 	keys := byKey(r.events)
 	errs := []error{
 		robustness.CheckHistory(r.events, 1, r.revision, r.ops, r.stored),
@@ -224,6 +225,9 @@ func (r *record) check() error {
 	}
 	for _, s := range r.sessions {
 		errs = append(errs, robustness.CheckWatch(r.events, s))
+	}
+	if r.saved != nil {
+		errs = append(errs, r.saved.check(keys, bumped))
 	}
 	return errors.Join(errs...)
 }
@@ -279,12 +283,24 @@ func (c *checks) leases() {
 		if gone && g.renewed > 0 && at < g.renewed+g.ttl {
 			c.fail("lease %d of %v, renewed at %v, ended at %v", g.id, g.ttl, g.renewed, at)
 		}
+	}
+	c.gone()
+}
+
+// gone checks that no lease is there any more.
+func (c *checks) gone() {
+	for _, g := range c.w.clients.leases {
 		for _, m := range c.w.seated() {
 			if m.replica.Store().LeaseExists(g.id) {
 				c.fail("lease %d of %v, renewed at %v, is still there on %s", g.id, g.ttl, g.renewed, m.name)
 			}
 		}
 	}
+}
+
+// forget makes room for another cluster.
+func (c *checks) forget() {
+	c.leaders, c.states, c.reached = map[uint64]uint64{}, map[uint64]point{}, map[*member]uint64{}
 }
 
 func isLeased(key string) bool { return strings.HasPrefix(key, "lease") }

@@ -22,7 +22,10 @@
 // end and begin again because of damage; in the end all it has must be whole. Such a process begins in a goroutine of its own, as the
 // others must act meanwhile.
 //
-// Not simulated yet, and tested elsewhere: API 2, authentication, restores.
+// In the end a snapshot that was saved in the middle of the run is restored, with power lost meanwhile, to a new cluster: it must hold
+// what the history says of its revision, the same on all machines, and must work (restore.go).
+//
+// Not simulated yet, and tested elsewhere: API 2, authentication.
 //
 // Invariants:
 //

@@ -22,6 +22,10 @@ type operator struct {
 	answers []func() // what follows from answers that came
 }
 
+func newOperator(w *world) *operator {
+	return &operator{w: w, removed: map[uint64]bool{}, left: map[uint64]bool{}}
+}
+
 // task is the replacement of one member, or the first addition of a machine.
 type task struct {
 	m       *member
@@ -185,7 +189,7 @@ func (m *member) leave() {
 	m.stop()
 	m.disk = newDisk(m.rng)
 	m.disk.faults.lies = m.w.hooks.SyncsLie
-	m.vacant, m.joined, m.durable, m.id = true, false, 0, 0
+	m.vacant, m.joined, m.durable, m.id, m.rotten = true, false, 0, 0, false
 	m.w.trace.add("leave", m.index, m.w.now())
 }
 

@@ -27,6 +27,9 @@ type Shape struct {
 	Flush    time.Duration // between the times that a state reaches its disk, on average
 	Loss     float64
 	Twice    float64
+	SaveAt   time.Duration // when a snapshot is taken, of which a new cluster is made in the end
+	SaveFrom int           // whose
+	Bump     bool          // the new cluster's revision is raised
 }
 
 // FaultKind is what goes wrong.
@@ -128,6 +131,8 @@ func NewPlan(seed uint64) Plan {
 	}
 	p.Faults = planFaults(rng, &p.Shape)
 	p.Demands = planDemands(rng, &p.Shape)
+	p.Shape.SaveAt = time.Duration(rng.Int64N(int64(p.Shape.Length)))
+	p.Shape.SaveFrom, p.Shape.Bump = rng.IntN(p.Shape.Members), rng.IntN(2) == 0
 	return p
 }
 

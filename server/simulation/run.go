@@ -14,12 +14,13 @@ type Outcome struct {
 
 	err    error
 	record record
+	bumped bool
 }
 
 // Err is why the run failed, nil if it did not.
 func (o *Outcome) Err() error {
 	if o.err == nil {
-		if err := o.record.check(); err != nil {
+		if err := o.record.check(o.bumped); err != nil {
 			o.err = fmt.Errorf("%w: %w", ErrViolated, err)
 		}
 	}
@@ -38,6 +39,7 @@ func Run(p Plan, h Hooks) Outcome {
 	for _, d := range p.Demands {
 		w.at(d.At, func() { w.clients.ask(d) })
 	}
+	w.at(p.Shape.SaveAt, w.save)
 	w.run(p.Shape.Length, nil)
 	var r record
 	if w.checks.ok() {
@@ -46,12 +48,14 @@ func Run(p Plan, h Hooks) Outcome {
 	}
 	if w.checks.ok() {
 		r = w.checks.record()
+		w.restore()
+		r.saved = w.saved
 	}
 	w.stats.Time = w.now()
 	for _, m := range w.members {
 		m.stop()
 	}
-	return Outcome{Trace: w.trace.sum, Stats: w.stats, err: w.checks.err(), record: r}
+	return Outcome{Trace: w.trace.sum, Stats: w.stats, err: w.checks.err(), record: r, bumped: p.Shape.Bump}
 }
 
 // probe writes what no check looks at.

@@ -18,6 +18,7 @@ type Stats struct {
 	Rotten                int // bits that were turned over
 	Repaired              int // parts of members that were damaged and made anew
 	Rejoined              int // members that came back as another one, as their log was damaged
+	Restored              int // members of new clusters that were made of snapshots
 	Demands, Answers      int
 	Events, Sessions      int
 	Faults                [faultKinds]int
@@ -38,6 +39,7 @@ func (s *Stats) Add(o Stats) {
 	s.Rotten += o.Rotten
 	s.Repaired += o.Repaired
 	s.Rejoined += o.Rejoined
+	s.Restored += o.Restored
 	s.Demands += o.Demands
 	s.Answers += o.Answers
 	s.Events += o.Events
@@ -56,7 +58,7 @@ func (s *Stats) String() string {
 	for k, n := range s.Faults {
 		fmt.Fprintf(&b, " %d %v,", n, FaultKind(k))
 	}
-	fmt.Fprintf(&b, " %d crashes inside an operation came, %d members stopped for their disks, %d bits were turned over, %d parts made anew, %d members came back as others",
-		s.Torn, s.Stops, s.Rotten, s.Repaired, s.Rejoined)
+	fmt.Fprintf(&b, " %d crashes inside an operation came, %d members stopped for their disks, %d bits were turned over, %d parts made anew, %d members came back as others, %d restored",
+		s.Torn, s.Stops, s.Rotten, s.Repaired, s.Rejoined, s.Restored)
 	return b.String()
 }

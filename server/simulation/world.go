@@ -28,6 +28,7 @@ type world struct {
 	clients  *clients
 	watches  *watches
 	checks   *checks
+	saved    *saved // nil: nothing was saved
 	stats    Stats
 	trace    trace
 }
@@ -78,7 +79,7 @@ func (q *queue) Pop() any {
 func newWorld(p Plan, h Hooks) *world {
 	w := &world{plan: p, hooks: h, rng: rand.New(rand.NewPCG(p.Seed, 1)), began: time.Now()}
 	w.net = newNetwork(w)
-	w.operator = &operator{w: w, removed: map[uint64]bool{}, left: map[uint64]bool{}}
+	w.operator = newOperator(w)
 	w.clients = &clients{w: w, seen: map[string]robustness.Answer{}}
 	w.watches = newWatches(w)
 	w.checks = newChecks(w)

@@ -1,0 +1,166 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing/synctest"
+
+	"github.com/petcd/petcd/server/replica"
+	"github.com/petcd/petcd/server/robustness"
+	"github.com/petcd/petcd/storage"
+)
+
+// saved is a snapshot that was taken in the middle of a run, and what a cluster had that was made of it.
+type saved struct {
+	archive  []byte
+	revision int64
+
+	restored map[string]robustness.State // nil: it was not tried
+	found    int64                       // the revision there
+}
+
+// bump is by how much a restoration raises the revision, if it does.
+const bump = 1000
+
+// save takes a snapshot of a member, as a client does who keeps it for later.
+func (w *world) save() {
+	m := w.members[w.plan.Shape.SaveFrom]
+	if !m.lives(m.life) {
+		return
+	}
+	s, err := m.replica.Store().Snapshot()
+	if err != nil {
+		if !m.dead && !errors.Is(err, errInjected) && !(m.rotten && replica.IsDamage(err)) {
+			w.checks.fail("%s: snapshot: %w", m.name, err)
+		}
+		return
+	}
+	var archive bytes.Buffer
+	_, err = s.WriteTo(&archive)
+	err = errors.Join(err, s.Close())
+	synctest.Wait()
+	if err == nil && !m.dead {
+		w.saved = &saved{archive: archive.Bytes(), revision: s.Revision}
+	}
+}
+
+// restore makes a new cluster, on the founders' machines with empty disks, of what was saved, and runs it until it is one.
+func (w *world) restore() {
+	if w.saved == nil {
+		return
+	}
+	w.operator = newOperator(w)
+	for _, m := range w.members {
+		m.stop()
+		m.leave()
+	}
+	w.checks.forget()
+	for _, m := range w.members[:w.plan.Shape.Members] {
+		m.vacant = false
+		m.restore(w.saved)
+		if !w.checks.ok() {
+			return
+		}
+	}
+	for _, m := range w.members {
+		m.start()
+	}
+	w.checks.calm()
+	if w.checks.ok() {
+		w.checks.members()
+		w.checks.hashes()
+		w.checks.gone()
+	}
+}
+
+// restore makes the machine's files, durable though its power is lost right after. Where it is lost meanwhile, and there is no whole
+// member yet, what is left is removed and all done once more.
+func (m *member) restore(s *saved) {
+	if m.rng.IntN(2) == 0 {
+		m.disk.crashIn(1+m.rng.IntN(200), func() {})
+	}
+	for {
+		err := m.restoration(s)
+		image := m.disk.faults.image
+		if image == nil {
+			if err != nil {
+				m.w.checks.fail("%s: restore: %w", m.name, err)
+				return
+			}
+			m.disk.crashIn(0, nil)
+			m.powerOff()
+			break
+		}
+		m.disk = image
+		if _, err := m.disk.Stat("data/member"); err == nil {
+			break
+		}
+		m.w.stats.Torn++
+		if err := m.disk.RemoveAll("data"); err != nil {
+			m.w.checks.fail("%s: remove: %w", m.name, err)
+			return
+		}
+	}
+	m.w.stats.Restored++
+	m.compare(s)
+}
+
+// restoration is what the operator asks for.
+func (m *member) restoration(s *saved) error {
+	return replica.Restore(replica.Restoration{
+		FS: m.disk, DataDir: "data", Name: m.name, InitialCluster: m.config().InitialCluster, Token: "restored",
+		Fill: storage.FromArchive(bytes.NewReader(s.archive)),
+		Edit: func(e *storage.Edit) error {
+			if m.w.plan.Shape.Bump {
+				return e.Bump(bump)
+			}
+			return nil
+		},
+	})
+}
+
+// compare reads what the files hold; all members' must hold the same.
+func (m *member) compare(s *saved) {
+	store, err := storage.Open("data/member/state", storage.Options{FS: m.disk, Still: true, FlushInterval: -1})
+	if err != nil {
+		m.w.checks.fail("%s: open what was restored: %w", m.name, err)
+		return
+	}
+	state, err := readAll(store)
+	revision := store.Revision()
+	if err = errors.Join(err, store.Close()); err != nil {
+		m.w.checks.fail("%s: read what was restored: %w", m.name, err)
+	}
+	synctest.Wait()
+	if s.restored != nil && (revision != s.found || fmt.Sprint(state) != fmt.Sprint(s.restored)) {
+		m.w.checks.fail("%s was restored to revision %d, %v; others to %d, %v", m.name, revision, state, s.found, s.restored)
+	}
+	s.restored, s.found = state, revision
+}
+
+// check holds what was restored against the history that it was saved from.
+func (s *saved) check(keys map[string]versions, bumped bool) error {
+	want := s.revision
+	if bumped {
+		want += bump
+	}
+	if s.found != want {
+		return fmt.Errorf("%w: a snapshot of revision %d was restored to %d", ErrViolated, s.revision, s.found)
+	}
+	exist := 0
+	for key, vs := range keys {
+		e, ok := vs.at(s.revision)
+		r, restored := s.restored[key]
+		if ok {
+			exist++
+		}
+		if ok != restored || ok && (r.Value != e.Value || r.Mod != e.Revision) {
+			return fmt.Errorf("%w: a snapshot of revision %d was restored with %q as %+v, which was %+v", ErrViolated, s.revision, key, r, e)
+		}
+	}
+	if exist != len(s.restored) {
+		return fmt.Errorf("%w: a snapshot of revision %d was restored with %d keys instead of %d", ErrViolated, s.revision, len(s.restored), exist)
+	}
+	return nil
+}
