@@ -62,10 +62,13 @@ func (c *clients) ask(d Demand) {
 	}
 }
 
+// clientMax is how long a client waits for its answers.
+const clientMax = 5 * time.Second
+
 // do runs a client in a goroutine of its own.
 func (c *clients) do(f func(ctx context.Context)) {
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), clientMax)
 		defer cancel()
 		f(ctx)
 	}()

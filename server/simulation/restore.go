@@ -93,7 +93,7 @@ func (m *member) restore(s *saved) {
 			break
 		}
 		m.disk = image
-		if _, err := m.disk.Stat("data/member"); err == nil {
+		if m.restoredWhole() {
 			break
 		}
 		m.w.stats.Torn++
@@ -104,6 +104,14 @@ func (m *member) restore(s *saved) {
 	}
 	m.w.stats.Restored++
 	m.compare(s)
+}
+
+// restoredWhole tells whether a loss of power came late enough that the member can begin. A crash may also leave its folder both names
+// of the last renaming; then a start asks for the removal of what is there.
+func (m *member) restoredWhole() bool {
+	_, whole := m.disk.Stat("data/member")
+	_, partly := m.disk.Stat("data/member.restoring")
+	return whole == nil && partly != nil
 }
 
 // restoration is what the operator asks for.

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 )
@@ -55,6 +56,7 @@ func Run(p Plan, h Hooks) Outcome {
 	for _, m := range w.members {
 		m.stop()
 	}
+	time.Sleep(clientMax) // the clients of a run that failed early end as well
 	return Outcome{Trace: w.trace.sum, Stats: w.stats, err: w.checks.err(), record: r, bumped: p.Shape.Bump}
 }
 
