@@ -18,7 +18,7 @@ type confCall struct {
 }
 
 // ApplyConfChange makes the committed change at an index take effect and returns the new configuration; before is the one
-// that it changes. Only StateMachine.Apply may call it, exactly once for each committed change (a refused one with no changes
+// that it changes. If the library has taken a newer snapshot meanwhile, its configuration stays as that says. Only StateMachine.Apply may call it, exactly once for each committed change (a refused one with no changes
 // in it). When the node fails meanwhile, it does not return: the apply goroutine unwinds, so that nothing is made of a
 // configuration that isn't there.
 func (n *Node) ApplyConfChange(index uint64, before *raftpb.ConfState, cc raftpb.ConfChangeI) *raftpb.ConfState {

@@ -95,7 +95,6 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (applied int, err error)
 		return 0, fmt.Errorf("replica: commit up to entry %d: %w", last.GetIndex(), err)
 	}
 	l.r.metrics.commitSeconds.Observe(time.Since(began).Seconds())
-	l.keepRemoval()
 	l.publish(last.GetIndex(), last.GetTerm())
 	if took, expected := time.Since(start), l.r.cfg.Member.WarningApplyDuration; expected > 0 && took > expected {
 		l.r.metrics.slowApplies.Inc()
@@ -126,6 +125,7 @@ func (l *applyLoop) publish(index, term uint64) {
 		c.tell(r.cfg.Leases)
 	}
 	r.point.advance(index, term, l.conf)
+	l.keepRemoval()
 	r.applied.advance(index)
 	for _, e := range l.effects {
 		r.follow(e)

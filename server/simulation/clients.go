@@ -9,6 +9,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/petcd/petcd/server/apply"
+	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/server/robustness"
 )
 
@@ -178,6 +179,9 @@ func propose[R any](ctx context.Context, m *member, d Demand, req *pb.InternalRa
 func (c *clients) localGet(m *member, d Demand) {
 	key := keyName(d.Key)
 	resp, err := apply.Range(context.Background(), m.replica.Store(), &pb.RangeRequest{Key: []byte(key)})
+	if m.rotten && replica.IsDamage(err) {
+		return
+	}
 	if err != nil {
 		c.w.checks.fail("%s: read: %w", m.name, err)
 		return

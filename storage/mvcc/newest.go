@@ -10,6 +10,9 @@ const (
 	recentBytes = 48 << 20
 )
 
+// RecentBytes is what is kept of keys that were read.
+func (s *Store) RecentBytes() int64 { return s.recent.Bytes() }
+
 // newest is what a key holds at the newest revision.
 type newest struct {
 	mod, create, version, lease int64
@@ -40,7 +43,8 @@ func (s *Store) rangeNewest(key []byte, o RangeOptions) (*RangeResult, error) {
 	}
 	if v.headsExact && len(r.KVs) == 1 {
 		kv := r.KVs[0]
-		s.recent.Keep(place, key, newest{kv.ModRevision, kv.CreateRevision, kv.Version, kv.Lease, kv.Value}, cap(kv.Value))
+		s.recent.Keep(place, key, newest{kv.ModRevision, kv.CreateRevision, kv.Version, kv.Lease, kv.Value},
+			len(kv.Key)+cap(kv.Value)) // the answer's key is in the same piece of memory
 	}
 	return r, nil
 }

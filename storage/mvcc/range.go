@@ -24,7 +24,8 @@ type RangeOptions struct {
 const chargeBytes = 64 << 10
 
 // RangeResult is what a range held. KVs are in key order and belong to the
-// caller, but for the bytes of their values, which other readers may share.
+// caller, but for the bytes of their values, which other readers may share, and for
+// the key of a range of one key, which may be the one asked for.
 type RangeResult struct {
 	KVs      []*mvccpb.KeyValue
 	Count    int64 // of the whole range, whatever the limit

@@ -21,12 +21,13 @@ type Cache[T any] struct {
 	seed  maphash.Seed
 	max   int64         // bytes
 	bytes atomic.Int64  // what the entries take, about
-	hand  atomic.Uint64 // goes around the sets: where room is made next
+	hand  atomic.Uint64 // goes around the sets: where room is made next, if there are too many bytes
 }
 
 // set is where a key may be. Who only reads takes no lock.
 type set[T any] struct {
 	mu      sync.Mutex
+	next    uint8         // the way whose key makes room for another one
 	changes atomic.Uint64 // how often a key of the set was forgotten
 	ways    [ways]atomic.Pointer[entry[T]]
 }
@@ -62,19 +63,18 @@ func (c *Cache[T]) Find(key []byte) (*T, Place[T]) {
 	return nil, p
 }
 
-// Keep keeps the value of a key, whose place was found before the value was read, and nothing the first time that it is called.
-// size is what the value points to, in bytes.
+// Keep keeps the value of a key, whose place was found before the value was read; now and then it does not. size is what the value points to, in bytes.
 func (c *Cache[T]) Keep(p Place[T], key []byte, value T, size int) {
 	if p.set == nil {
 		made := make([]set[T], c.count)
 		c.sets.CompareAndSwap(nil, &made)
 		return
 	}
-	e := &entry[T]{string(key), value, int64(size+len(key)) + int64(unsafe.Sizeof(entry[T]{}))}
-	if e.bytes > c.max/shareMax {
+	bytes := int64(size+len(key)) + int64(unsafe.Sizeof(entry[T]{}))
+	if bytes > c.max/shareMax {
 		return
 	}
-	c.bytes.Add(p.keep(e, int(c.hand.Load()%ways)))
+	c.bytes.Add(p.keep(&entry[T]{string(key), value, bytes}))
 	for c.bytes.Load() > c.max {
 		sets := *c.sets.Load()
 		c.bytes.Add(-sets[c.hand.Add(1)%uint64(len(sets))].clear())
@@ -115,22 +115,28 @@ func (s *set[T]) find(key []byte) (int, *entry[T]) {
 	return 0, nil
 }
 
-// keep puts an entry in the set, in place of the one in the way given if no other is free. It returns the bytes that the set
-// has grown by.
-func (p Place[T]) keep(e *entry[T], way int) int64 {
+// keep puts an entry in the set, in place of another one if it is full, and returns the bytes that the set has grown by. It does not
+// wait for anybody: then nothing is kept.
+func (p Place[T]) keep(e *entry[T]) int64 {
 	s := p.set
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return 0
+	}
 	defer s.mu.Unlock()
 	if s.changes.Load() != p.changes {
 		return 0
 	}
+	way := -1
 	for i := range s.ways {
 		switch old := s.ways[i].Load(); {
-		case old == nil:
+		case old == nil && way < 0:
 			way = i
-		case old.key == e.key: // another reader's, of the same state
+		case old != nil && old.key == e.key: // another reader's, of the same state
 			return 0
 		}
+	}
+	if way < 0 {
+		way, s.next = int(s.next), (s.next+1)%ways
 	}
 	grown := e.bytes
 	if old := s.ways[way].Swap(e); old != nil {
@@ -138,6 +144,9 @@ func (p Place[T]) keep(e *entry[T], way int) int64 {
 	}
 	return grown
 }
+
+// Bytes is what all that is kept takes.
+func (c *Cache[T]) Bytes() int64 { return c.bytes.Load() }
 
 // clear empties the set, and returns the bytes that were in it.
 func (s *set[T]) clear() (bytes int64) {

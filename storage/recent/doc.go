@@ -11,8 +11,9 @@
 //	I1. What is kept of a key is as new as all that was forgotten of it, if
 //	    the reader finds the key's place first and then reads a state that the
 //	    writer is not just changing, and if the writer, in the course of each
-//	    change, forgets the key once the change can be read and before anybody
-//	    is told of it.
+//	    change, forgets the key once the change can be read and before it is
+//	    published. Who may have seen more than is published must not look here
+//	    in the course of a change.
 //	I2. All that is kept takes about the bytes that the cache was made for, at
 //	    most.
 package recent

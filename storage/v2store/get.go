@@ -37,11 +37,14 @@ func (t *Tree) Get(path string, recursive bool, now time.Time) (_ *Event, err er
 func (t *Tree) getFile(path string, now time.Time) (*Event, error) {
 	var buf [160]byte
 	key := schema.AppendV2NodeKey(buf[:0], path)
-	index := t.index.Load()
+	before, index := t.commits.Load(), t.index.Load()
+	if before%2 != 0 {
+		return nil, nil // others may have read from the engine what is not published yet
+	}
 	n, place := t.recent.Find(key)
 	if n == nil || n.Modified > index {
 		var err error
-		if n, index, err = t.readFile(key, place); n == nil || err != nil {
+		if n, err = t.readFile(key, place, before); n == nil || err != nil {
 			return nil, err
 		}
 	}
@@ -50,19 +53,18 @@ func (t *Tree) getFile(path string, now time.Time) (*Event, error) {
 	return &e.Event, nil
 }
 
-// readFile reads a file, and the index of the tree that it is of, from the engine.
-func (t *Tree) readFile(key []byte, place recent.Place[schema.V2Node]) (_ *schema.V2Node, index uint64, err error) {
-	before, index := t.commits.Load(), t.index.Load()
+// readFile reads a file from the engine, of a tree that has seen so many commits.
+func (t *Tree) readFile(key []byte, place recent.Place[schema.V2Node], commits uint64) (*schema.V2Node, error) {
 	var n schema.V2Node
 	found, err := t.db.View(key, func(v []byte) (err error) {
 		n, err = schema.DecodeV2Node(v)
 		return corrupt(err)
 	})
-	if err != nil || !found || n.Dir || before%2 != 0 || t.commits.Load() != before {
-		return nil, 0, err
+	if err != nil || !found || n.Dir || t.commits.Load() != commits {
+		return nil, err
 	}
 	t.recent.Keep(place, key, n, len(n.Value))
-	return &n, index, nil
+	return &n, nil
 }
 
 // reader reads the tree as of one moment.

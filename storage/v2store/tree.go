@@ -35,6 +35,9 @@ const (
 	recentBytes = 8 << 20
 )
 
+// RecentBytes is what is kept of files that were read.
+func (t *Tree) RecentBytes() int64 { return t.recent.Bytes() }
+
 // bound is a time before which no node of the tree expires; noExpiry: none does.
 // changes counts how often the apply loop has set it.
 type bound struct {

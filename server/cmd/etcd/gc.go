@@ -17,31 +17,31 @@ const heapMin = 4 << 20
 
 // paceCollector sets after each collection when the next one comes, until ctx ends. Go doubles what lives by default; but built
 // without cgo, Pebble's block cache and memtables are Go's too, a quarter of a gigabyte that the collector need not even look
-// into, and as much again would pile up beside it. So the heap grows by what lives apart from these. pebbleBytes tells how much
-// they are. Whoever sets GOGC has decided himself.
-func paceCollector(ctx context.Context, pebbleBytes func() int64) {
+// into, and as much again would pile up beside it. So the heap grows by what lives apart from these and from what is kept for
+// readers. storeBytes tells how much they are. Whoever sets GOGC has decided himself.
+func paceCollector(ctx context.Context, storeBytes func() int64) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
 	collected := make(chan struct{}, 1)
 	afterCollection(ctx, collected)
-	debug.SetGCPercent(gcPercent(liveBytes(), pebbleBytes())) // log and state have been read by now
+	debug.SetGCPercent(gcPercent(liveBytes(), storeBytes())) // log and state have been read by now
 	go func() {
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-collected:
-				debug.SetGCPercent(gcPercent(liveBytes(), pebbleBytes()))
+				debug.SetGCPercent(gcPercent(liveBytes(), storeBytes()))
 			}
 		}
 	}()
 }
 
-// gcPercent is the growth of the heap, in percent of what lives, of which pebble bytes are Pebble's.
-func gcPercent(live, pebble int64) int {
+// gcPercent is the growth of the heap, in percent of what lives, of which so many bytes are the store's.
+func gcPercent(live, store int64) int {
 	live = max(live, heapMin)
-	return int(max(live-pebble, headroomMin) * 100 / live)
+	return int(max(live-store, headroomMin) * 100 / live)
 }
 
 // liveBytes is what the last collection found alive.
