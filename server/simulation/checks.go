@@ -189,6 +189,7 @@ type record struct {
 	sessions    []*robustness.Session
 	stored      map[string]robustness.State
 	revision    int64
+	tree        treeRecord
 	saved       *saved // nil: nothing was
 }
 
@@ -201,6 +202,7 @@ func (c *checks) record() (r record) {
 	stored, err := readAll(first)
 	c.found(err)
 	r = record{events: w.watches.reference(), sessions: w.watches.sessions, stored: stored, revision: first.Revision()}
+	r.tree = c.treeRecord(w.seated()[0])
 	for _, o := range w.clients.ops {
 		r.ops = append(r.ops, *o)
 	}
@@ -226,8 +228,9 @@ func (r *record) check(bumped bool) error {
 	for _, s := range r.sessions {
 		errs = append(errs, robustness.CheckWatch(r.events, s))
 	}
+	errs = append(errs, r.tree.check())
 	if r.saved != nil {
-		errs = append(errs, r.saved.check(keys, bumped))
+		errs = append(errs, r.saved.check(keys, bumped), checkFiles(byKey(r.tree.events), r.saved.index, r.saved.files))
 	}
 	return errors.Join(errs...)
 }

@@ -58,6 +58,8 @@ func (c *clients) ask(d Demand) {
 		c.localGet(m, d)
 	case PutMany:
 		c.putMany(m, d)
+	case TreePut, TreeDelete, TreeSwap, TreeGet, TreeLocalGet:
+		c.w.tree.ask(m, d)
 	default:
 		c.one(m, d)
 	}

@@ -25,7 +25,9 @@
 // In the end a snapshot that was saved in the middle of the run is restored, with power lost meanwhile, to a new cluster: it must hold
 // what the history says of its revision, the same on all machines, and must work (restore.go).
 //
-// Not simulated yet, and tested elsewhere: API 2, authentication.
+// Half of the runs have clients of API 2 as well, with the same checks of its tree (tree.go).
+//
+// Not simulated yet, and tested elsewhere: authentication, times to live of API 2.
 //
 // Invariants:
 //

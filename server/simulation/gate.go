@@ -11,6 +11,8 @@ import (
 
 	"github.com/petcd/petcd/server/apply"
 	"github.com/petcd/petcd/server/replica"
+	"github.com/petcd/petcd/server/v2pb"
+	"github.com/petcd/petcd/storage/v2store"
 )
 
 // gate lines up those who propose, clients and the lessor: of many who act at once, as when there is a leader again, here each gets his
@@ -40,17 +42,33 @@ func (g *gate) Propose(ctx context.Context, r *pb.InternalRaftRequest) (*apply.R
 
 // propose is Propose for one of many who wait.
 func (g *gate) propose(ctx context.Context, order int64, r *pb.InternalRaftRequest) (*apply.Result, error) {
+	if err := g.wait(ctx, order); err != nil {
+		return nil, err
+	}
+	return g.Replica.Propose(ctx, r)
+}
+
+// proposeV2 is propose for API 2.
+func (g *gate) proposeV2(ctx context.Context, order int64, r *v2pb.Request) (*v2store.Event, error) {
+	if err := g.wait(ctx, order); err != nil {
+		return nil, err
+	}
+	return g.Replica.ProposeV2(ctx, r)
+}
+
+// wait waits for one's turn.
+func (g *gate) wait(ctx context.Context, order int64) error {
 	t := &turn{order, make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, t)
 	g.mu.Unlock()
 	select {
 	case <-t.begin:
-		return g.Replica.Propose(ctx, r)
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	case <-g.closed:
-		return nil, replica.ErrStopped
+		return replica.ErrStopped
 	}
 }
 

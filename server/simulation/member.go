@@ -174,6 +174,7 @@ func (m *member) started(o opened) {
 	go m.lessor.Run(ctx)
 	synctest.Wait()
 	m.w.watches.follow(m)
+	m.w.tree.follow(m)
 	m.tickLater(m.life)
 	m.flushLater(m.life)
 	m.w.trace.add("start", m.index, m.w.now(), index)
@@ -228,6 +229,7 @@ func (m *member) stop() {
 	_ = m.replica.Close() // a log that failed says so again
 	synctest.Wait()
 	m.w.watches.leave(m)
+	m.w.tree.leave(m)
 	m.replica, m.driven, m.port = nil, nil, nil
 	if image := m.disk.faults.image; image != nil {
 		m.disk = image

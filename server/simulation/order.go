@@ -63,6 +63,8 @@ func right(vs versions, o robustness.Operation) bool {
 		return !exists
 	case o.Kind == robustness.Swap && expected(o, now, exists):
 		return false
+	case o.Kind == robustness.Swap && a.ModRevision == untold:
+		return a.Found == exists
 	}
 	return a.Found == exists && (!exists || a.Value == now.Value && a.ModRevision == now.Revision)
 }

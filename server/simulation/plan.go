@@ -100,6 +100,11 @@ const (
 	KeepAlive
 	Compact
 	Watch
+	TreePut // of API 2, as those that follow
+	TreeDelete
+	TreeSwap
+	TreeGet
+	TreeLocalGet
 	demandKinds
 )
 
@@ -166,6 +171,9 @@ func planDemands(rng *rand.Rand, s *Shape) (demands []Demand) {
 	weights := [demandKinds]int{Put: 10, Delete: 2, Swap: 4, Get: 10, LocalGet: 3, PutMany: 2, Lease: 1, KeepAlive: 1, Compact: 1, Watch: 1}
 	if rng.IntN(2) == 0 {
 		weights[Lease], weights[KeepAlive], weights[Compact] = rng.IntN(4), rng.IntN(6), rng.IntN(3)
+	}
+	if rng.IntN(2) == 0 {
+		weights[TreePut], weights[TreeDelete], weights[TreeSwap], weights[TreeGet], weights[TreeLocalGet] = 4, 1, 3, 4, 2
 	}
 	total := 0
 	for _, w := range weights {

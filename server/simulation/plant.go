@@ -6,6 +6,7 @@ import "github.com/petcd/petcd/storage"
 type Hooks struct {
 	SyncsLie       bool // syncs do nothing: answers are given before what they say is durable
 	LocalReads     bool // linearizable reads ask nobody
+	LocalTreeReads bool // those of API 2 ask nobody
 	ProposalsTwice bool // the network repeats proposals
 	AllLead        bool // every member's lessor takes its member for the leader
 	IndexApart     bool // a crash leaves an applied index without its change

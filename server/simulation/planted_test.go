@@ -20,6 +20,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}{
 		"an answer before the sync":          {Hooks{SyncsLie: true}, 30, []FaultKind{PowerCut, Crash}, ErrViolated},
 		"a read that asks nobody":            {Hooks{LocalReads: true}, 30, []FaultKind{CutOff, OneWay}, robustness.ErrLinearizability},
+		"a read of API 2 that asks nobody":   {Hooks{LocalTreeReads: true}, 60, []FaultKind{CutOff, OneWay}, robustness.ErrLinearizability},
 		"a proposal that is repeated":        {Hooks{ProposalsTwice: true}, 30, []FaultKind{LossyNetwork}, robustness.ErrHistory},
 		"a watch with a gap":                 {Hooks{LoseEvents: true}, 30, nil, robustness.ErrWatch},
 		"a lease ended by who does not lead": {Hooks{AllLead: true}, 30, nil, ErrViolated},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing/synctest"
 
 	"github.com/petcd/petcd/server/replica"
@@ -18,6 +19,8 @@ type saved struct {
 
 	restored map[string]robustness.State // nil: it was not tried
 	found    int64                       // the revision there
+	files    map[string]robustness.State // of API 2's tree
+	index    int64
 }
 
 // bump is by how much a restoration raises the revision, if it does.
@@ -50,7 +53,7 @@ func (w *world) restore() {
 	if w.saved == nil {
 		return
 	}
-	w.operator = newOperator(w)
+	w.operator, w.restoring = newOperator(w), true
 	for _, m := range w.members {
 		m.stop()
 		m.leave()
@@ -136,15 +139,17 @@ func (m *member) compare(s *saved) {
 		return
 	}
 	state, err := readAll(store)
+	files, index, treeErr := treeOf(store.V2Get)
 	revision := store.Revision()
-	if err = errors.Join(err, store.Close()); err != nil {
+	if err = errors.Join(err, treeErr, store.Close()); err != nil {
 		m.w.checks.fail("%s: read what was restored: %w", m.name, err)
 	}
 	synctest.Wait()
-	if s.restored != nil && (revision != s.found || fmt.Sprint(state) != fmt.Sprint(s.restored)) {
-		m.w.checks.fail("%s was restored to revision %d, %v; others to %d, %v", m.name, revision, state, s.found, s.restored)
+	here := saved{archive: s.archive, revision: s.revision, restored: state, found: revision, files: files, index: index}
+	if s.restored != nil && !reflect.DeepEqual(*s, here) {
+		m.w.checks.fail("%s was restored to %+v, others to %+v", m.name, here, *s)
 	}
-	s.restored, s.found = state, revision
+	*s = here
 }
 
 // check holds what was restored against the history that it was saved from.

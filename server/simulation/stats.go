@@ -21,6 +21,7 @@ type Stats struct {
 	Restored              int // members of new clusters that were made of snapshots
 	Demands, Answers      int
 	Events, Sessions      int
+	TreeEvents            int // of API 2
 	Faults                [faultKinds]int
 }
 
@@ -44,6 +45,7 @@ func (s *Stats) Add(o Stats) {
 	s.Answers += o.Answers
 	s.Events += o.Events
 	s.Sessions += o.Sessions
+	s.TreeEvents += o.TreeEvents
 	for k := range s.Faults {
 		s.Faults[k] += o.Faults[k]
 	}
@@ -54,7 +56,7 @@ func (s *Stats) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d steps; %d messages, %d of them lost, %d twice; %d states sent; %d members removed, %d added\n", s.Steps, s.Messages, s.Lost, s.Twice, s.Snapshots,
 		s.Removals, s.Additions)
-	fmt.Fprintf(&b, "%d demands, %d answered; %d events against %d watches\nfaults:", s.Demands, s.Answers, s.Events, s.Sessions)
+	fmt.Fprintf(&b, "%d demands, %d answered; %d events against %d watches; %d events of API 2\nfaults:", s.Demands, s.Answers, s.Events, s.Sessions, s.TreeEvents)
 	for k, n := range s.Faults {
 		fmt.Fprintf(&b, " %d %v,", n, FaultKind(k))
 	}

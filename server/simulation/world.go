@@ -22,15 +22,17 @@ type world struct {
 	queue  queue
 	pushed uint64
 
-	members  []*member
-	operator *operator
-	net      *network
-	clients  *clients
-	watches  *watches
-	checks   *checks
-	saved    *saved // nil: nothing was saved
-	stats    Stats
-	trace    trace
+	members   []*member
+	operator  *operator
+	net       *network
+	clients   *clients
+	watches   *watches
+	tree      *tree
+	checks    *checks
+	saved     *saved // nil: nothing was saved
+	restoring bool   // what happens is another cluster's, which was made of that
+	stats     Stats
+	trace     trace
 }
 
 // trace sums up what happened, so that two runs can be compared.
@@ -82,6 +84,7 @@ func newWorld(p Plan, h Hooks) *world {
 	w.operator = newOperator(w)
 	w.clients = &clients{w: w, seen: map[string]robustness.Answer{}}
 	w.watches = newWatches(w)
+	w.tree = newTree(w)
 	w.checks = newChecks(w)
 	for i := range p.Shape.Members + p.Shape.Spare {
 		w.members = append(w.members, newMember(w, i))
