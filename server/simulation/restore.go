@@ -99,7 +99,6 @@ func (m *member) restore(s *saved) {
 		if m.restoredWhole() {
 			break
 		}
-		m.w.stats.Torn++
 		if err := m.disk.RemoveAll("data"); err != nil {
 			m.w.checks.fail("%s: remove: %w", m.name, err)
 			return
