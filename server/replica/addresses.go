@@ -25,6 +25,8 @@ type addressBook struct {
 	MemberID  uint64               `json:"member_id"`
 	ClusterID uint64               `json:"cluster_id"`
 	Members   []*membership.Member `json:"members"`
+	// RegainVote is identity's, which goes with the log: a learner that had a vote may lose its log again.
+	RegainVote bool `json:"regain_vote,omitempty"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -67,7 +69,10 @@ func (d *dataDir) addresses() *addressBook {
 func (r *Replica) keepAddresses(ctx context.Context) {
 	var written []byte
 	for {
-		book := addressBook{r.cluster.LocalID(), r.cluster.ID(), r.cluster.Members()}
+		book := addressBook{MemberID: r.cluster.LocalID(), ClusterID: r.cluster.ID(), Members: r.cluster.Members()}
+		if me := book.self(); me != nil && me.IsLearner {
+			book.RegainVote = r.regain
+		}
 		content, err := seal(book)
 		if err == nil && len(book.Members) > 0 && !bytes.Equal(content, written) {
 			if err = r.dir.write(addressesFile, content); err == nil {

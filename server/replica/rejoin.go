@@ -56,9 +56,7 @@ func (r *Replica) rejoin(ctx context.Context) (err error) {
 	if j.New, err = r.askBack(ctx, j, true); err != nil {
 		return err
 	}
-	if old := j.Old.self(); old != nil && old.IsLearner {
-		j.New.RegainVote = false // it had none
-	}
+	j.New.RegainVote = j.Old.hadVote(j.New.RegainVote)
 	if err := r.dir.noteRejoining(j); err != nil {
 		return err
 	}
@@ -75,7 +73,7 @@ func (r *Replica) recollect(ctx context.Context) (*rejoining, error) {
 	if book != nil {
 		// Its entry may have changed since the book was written.
 		cluster, members, err := askMembers(ctx, r.peers.client, urls)
-		now := &addressBook{book.MemberID, cluster, members}
+		now := &addressBook{book.MemberID, cluster, members, book.RegainVote}
 		if err == nil && cluster == book.ClusterID && now.self() != nil {
 			book = now
 		}
@@ -93,7 +91,16 @@ func (r *Replica) recollect(ctx context.Context) (*rejoining, error) {
 	if me == nil {
 		return nil, fmt.Errorf("%w: no member of the cluster has this member's peer URLs", membership.ErrMismatch)
 	}
-	return &rejoining{Old: addressBook{me.ID, cluster, members}, PeerURLs: me.PeerURLs}, nil
+	return &rejoining{Old: addressBook{MemberID: me.ID, ClusterID: cluster, Members: members}, PeerURLs: me.PeerURLs}, nil
+}
+
+// hadVote tells whether the member whose book it is had a vote, or was about to get back one that it had. leader is what the leader
+// thinks, to whom it was a learner like any other then.
+func (b *addressBook) hadVote(leader bool) bool {
+	if me := b.self(); me != nil && me.IsLearner {
+		return b.RegainVote
+	}
+	return leader || b.RegainVote
 }
 
 // askBack asks the leader to put a new member in the place of this one, and returns who that is. Who leads isn't known, and
@@ -160,7 +167,7 @@ func (r *Replica) finishRejoin(j *rejoining) error {
 			return err
 		}
 	}
-	book := addressBook{MemberID: j.New.MemberID, ClusterID: j.New.ClusterID}
+	book := addressBook{MemberID: j.New.MemberID, ClusterID: j.New.ClusterID, RegainVote: j.New.RegainVote}
 	if err := json.Unmarshal(j.New.Peers, &book.Members); err != nil {
 		return fmt.Errorf("%w: members in %s: %w", ErrCorrupt, rejoinFile, err)
 	}

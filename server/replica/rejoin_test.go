@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/petcd/petcd/raft/log"
+	"github.com/petcd/petcd/server/membership"
 )
 
 // closedReplica is a member with a data directory that is locked, and nothing open in it.
@@ -77,4 +78,23 @@ func TestOpenAuthTwice(t *testing.T) {
 	require.NoError(t, r.openAuth())
 	require.Same(t, first, r.auth)
 	require.NoError(t, r.closeFiles())
+}
+
+// A member that loses its log again before it has its vote back gets that of its first self. (The simulation found it, seed 2001303: it
+// stayed a learner for ever.)
+func TestVoteIsRegainedAfterTwoLosses(t *testing.T) {
+	for name, c := range map[string]struct {
+		learner, regains, leader, want bool
+	}{
+		"a voter":                         {leader: true, want: true},
+		"a learner":                       {learner: true},
+		"a learner, says a leader else":   {learner: true, leader: true},
+		"a learner that had a vote":       {learner: true, regains: true, want: true},
+		"a voter again, by an older book": {regains: true, leader: true, want: true},
+	} {
+		b := addressBook{MemberID: 1, RegainVote: c.regains, Members: []*membership.Member{{ID: 1, RaftAttributes: membership.RaftAttributes{IsLearner: c.learner}}}}
+		require.Equal(t, c.want, b.hadVote(c.leader), name)
+	}
+	gone := addressBook{MemberID: 1, RegainVote: true}
+	require.True(t, gone.hadVote(false), "a learner that was removed meanwhile, to be taken back")
 }
