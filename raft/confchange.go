@@ -18,9 +18,9 @@ type confCall struct {
 }
 
 // ApplyConfChange makes the committed change at an index take effect and returns the new configuration; before is the one
-// that it changes. If the library has taken a newer snapshot meanwhile, its configuration stays as that says. Only StateMachine.Apply may call it, exactly once for each committed change (a refused one with no changes
-// in it). When the node fails meanwhile, it does not return: the apply goroutine unwinds, so that nothing is made of a
-// configuration that isn't there.
+// that it changes. If the library has taken a newer snapshot meanwhile, its own configuration stays as that says. Only
+// StateMachine.Apply may call it, exactly once for each committed change (a refused one with no changes in it). When the node
+// fails meanwhile, it does not return: the apply goroutine unwinds, so that nothing is made of a configuration that isn't there.
 func (n *Node) ApplyConfChange(index uint64, before *raftpb.ConfState, cc raftpb.ConfChangeI) *raftpb.ConfState {
 	call := &confCall{index: index, before: before, cc: cc, done: make(chan struct{})}
 	n.calls.put(call)

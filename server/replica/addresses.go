@@ -70,7 +70,7 @@ func (r *Replica) keepAddresses(ctx context.Context) {
 	var written []byte
 	for {
 		book := addressBook{MemberID: r.cluster.LocalID(), ClusterID: r.cluster.ID(), Members: r.cluster.Members()}
-		if me := book.self(); me != nil && me.IsLearner {
+		if me := book.self(); me == nil || me.IsLearner { // nil: the entry that adds it hasn't come yet
 			book.RegainVote = r.regain
 		}
 		content, err := seal(book)

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -104,15 +105,20 @@ func (l *applyLoop) applyBatch(entries []*raftpb.Entry) (applied int, err error)
 	return applied, nil
 }
 
-// keepRemoval makes a batch that removed a voter durable before anybody learns of it. The log may forget in a crash up to where it is
-// committed; then the members that are left would need the vote of one that has been ended for good, as two have quorum only together.
-func (l *applyLoop) keepRemoval() {
-	if !slices.ContainsFunc(l.effects, func(e membership.Effect) bool { return e.Kind == membership.Removed && !e.Member.IsLearner }) {
+// keepRemoval has the state written that another voter is gone from, which others wait for (removalsDurable).
+func (l *applyLoop) keepRemoval(index uint64) {
+	r := l.r
+	if !slices.ContainsFunc(l.effects, func(e membership.Effect) bool {
+		return e.Kind == membership.Removed && !e.Member.IsLearner && e.Member.ID != r.cluster.LocalID()
+	}) {
 		return
 	}
-	if err := l.r.store.Flush(); err != nil {
-		l.r.logger.Warn("could not make the removal of a member durable at once", "error", err)
-	}
+	r.removal.Store(index)
+	r.spawn(func(context.Context) {
+		if err := r.store.Flush(); err != nil {
+			r.logger.Warn("could not make the removal of a member durable at once", "error", err)
+		}
+	})
 }
 
 // publish makes a committed batch visible: first users, roles and leases, so that who waits for the index finds them, then
@@ -125,7 +131,7 @@ func (l *applyLoop) publish(index, term uint64) {
 		c.tell(r.cfg.Leases)
 	}
 	r.point.advance(index, term, l.conf)
-	l.keepRemoval()
+	l.keepRemoval(index)
 	r.applied.advance(index)
 	for _, e := range l.effects {
 		r.follow(e)

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -57,9 +59,9 @@ func TestTheLogKeepsWhatRaftTakesForNotApplied(t *testing.T) {
 	require.LessOrEqual(t, first-1, r.node.Status().Applied)
 }
 
-// A removal that is made known is on the disk: else the member that is left of two could forget it, and need the other's vote for
-// ever. (The simulation found it, seed 1001020: a failed sync of the log right after the removal.)
-func TestRemovalIsDurableBeforeItIsKnown(t *testing.T) {
+// A removal goes to the disk at once, and others are told when it is there: else the member that is left of two could forget it, and
+// need the other's vote for ever. (The simulation found it, seed 1001020: a failed sync of the log right after the removal.)
+func TestRemovalsAreDurableSoon(t *testing.T) {
 	r, _ := driven(t)
 	loop := &applyLoop{r: r}
 	m := membership.NewMember("other", types.MustNewURLs([]string{"http://other:2380"}), "", time.Now())
@@ -72,8 +74,32 @@ func TestRemovalIsDurableBeforeItIsKnown(t *testing.T) {
 		require.NoError(t, loop.Apply([]*raftpb.Entry{{Index: new(index + 1), Term: &term, Type: raftpb.EntryConfChange.Enum(), Data: data}}))
 		if change == add {
 			require.LessOrEqual(t, r.store.DurableApplied(), index)
+			require.True(t, r.removalsDurable())
 		} else {
-			require.Equal(t, index+1, r.store.DurableApplied())
+			require.Equal(t, index+1, r.removal.Load())
 		}
 	}
+	require.True(t, r.restKnows(t.Context(), m.ID)) // this member alone is left
+	require.GreaterOrEqual(t, r.store.DurableApplied(), r.removal.Load())
+}
+
+// Who could forget a removal is asked again.
+func TestRemovalsThatCouldBeForgottenDoNotCount(t *testing.T) {
+	r, _ := driven(t)
+	durable := make(chan string, 2)
+	durable <- "false"
+	durable <- "true"
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Etcd-Cluster-ID", hexID(r.cluster.ID()))
+		w.Header().Set(appliedHeader, "1000")
+		w.Header().Set(durableHeader, <-durable)
+		r.writeJSON(w, r.cluster.Members())
+	}))
+	defer other.Close()
+	require.False(t, r.peers.knowsRemoval(t.Context(), other.URL, 1, 5))
+	require.True(t, r.peers.knowsRemoval(t.Context(), other.URL, 1, 5))
+	durable <- "true"
+	require.False(t, r.peers.knowsRemoval(t.Context(), other.URL, 1, 1001), "it may not have heard of it")
+	durable <- "true"
+	require.False(t, r.peers.knowsRemoval(t.Context(), other.URL, r.cluster.LocalID(), 5), "it names the member")
 }

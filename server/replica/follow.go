@@ -30,27 +30,34 @@ func (r *Replica) follow(e membership.Effect) {
 		r.logMember("removed member", m)
 		if local {
 			// Durable, so that this member knows it at its next start: nobody would tell it any more.
-			r.failSoon(errors.Join(ErrRemoved, r.store.Flush()))
+			r.leave(errors.Join(ErrRemoved, r.store.Flush()))
 			return
 		}
 		r.transport.RemovePeer(m.ID)
 	}
 }
 
-// removedStay is how long a member that applied its own removal goes on, as etcd's does. If it leads, it alone may know that
-// the removal is committed: should it stop before the others heard, they would ask it for its vote for ever. It is long
-// enough for several heartbeats, and for the answer to whoever asked for the removal.
-const removedStay = time.Second
+// removedStay is how long a member that applied its own removal goes on, as etcd's does: long enough for several heartbeats, and for
+// the answer to whoever asked for the removal. If the others can't do without it by then, it stays until removedStayMax: should it
+// stop before a quorum of them has the removal on disk, they could ask it for its vote for ever.
+const (
+	removedStay    = time.Second
+	removedStayMax = 30 * time.Second
+)
 
-// failSoon is fail after removedStay.
-func (r *Replica) failSoon(err error) {
+// leave ends this member, which was removed, with err once the others can do without it.
+func (r *Replica) leave(err error) {
 	r.spawn(func(ctx context.Context) {
-		stay := time.NewTimer(removedStay)
-		defer stay.Stop()
-		select {
-		case <-stay.C:
+		if sleep(ctx, removedStay); ctx.Err() != nil {
+			return
+		}
+		tctx, cancel := context.WithTimeout(ctx, removedStayMax-removedStay)
+		defer cancel()
+		if !r.restKnows(tctx, r.cluster.LocalID()) {
+			r.logger.Warn("leaves before the members that are left know of the removal")
+		}
+		if ctx.Err() == nil {
 			r.fail(err)
-		case <-ctx.Done():
 		}
 	})
 }

@@ -55,38 +55,56 @@ func (r *Replica) RemoveMember(ctx context.Context, id uint64) ([]*membership.Me
 	return members, err
 }
 
-// awaitRest waits until a quorum of those that are left after a removal know of it, but not so long that a member that was removed
-// itself could not answer any more. Whoever is told that a member is removed may end it at once: if it was the leader, and the only
-// one to know that the removal is committed, the member that is left of two would ask it for its vote for ever.
+// awaitRest waits until those that are left after a removal can do without the removed member, but not so long that a member that was
+// removed itself could not answer any more. Whoever is told that a member is removed may end it at once: if it was the leader, and the
+// only one to know that the removal is committed, the member that is left of two would ask it for its vote for ever.
 func (r *Replica) awaitRest(ctx context.Context, removed uint64) {
 	ctx, cancel := context.WithTimeout(ctx, removedStay/2)
 	defer cancel()
+	if !r.restKnows(ctx, removed) {
+		r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "removed_member_id", hexID(removed))
+	}
+}
+
+// restKnows waits until a quorum of those that are left after a removal know of it and cannot forget it in a crash; false: ctx ended
+// before.
+func (r *Replica) restKnows(ctx context.Context, removed uint64) bool {
 	left, index := r.cluster.Members(), r.applied.index.Load()
-	know := make(chan struct{}, len(left))
+	know := make(chan bool, len(left))
 	voters := 0
 	for _, m := range left {
 		if m.IsLearner {
 			continue
 		}
 		voters++
-		if m.ID == r.cluster.LocalID() {
-			know <- struct{}{}
-			continue
-		}
 		go func() {
-			if r.peers.awaitRemoval(ctx, m, removed, index) {
-				know <- struct{}{}
+			if m.ID == r.cluster.LocalID() {
+				know <- r.awaitDurableRemovals(ctx)
+			} else {
+				know <- r.peers.awaitRemoval(ctx, m, removed, index)
 			}
 		}()
 	}
-	for range min(voters, voters/2+1) {
-		select {
-		case <-know:
-		case <-ctx.Done():
-			r.logger.Warn("a removal is not known yet to a quorum of the members that are left", "removed_member_id", hexID(removed))
-			return
+	needed := voters/2 + 1
+	for range voters {
+		if <-know {
+			needed--
+		}
+		if needed == 0 {
+			return true
 		}
 	}
+	return voters == 0
+}
+
+// awaitDurableRemovals waits until removalsDurable; false: ctx ended before.
+func (r *Replica) awaitDurableRemovals(ctx context.Context) bool {
+	for !r.removalsDurable() {
+		if sleep(ctx, rosterPause); ctx.Err() != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // UpdateMember replaces a member's peer URLs. It returns all members after the change.

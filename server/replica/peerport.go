@@ -52,6 +52,13 @@ func (r *Replica) allow(w http.ResponseWriter, req *http.Request, method string)
 // appliedHeader of an answer is how far the member was that gave it.
 const appliedHeader = "X-Petcd-Applied-Index"
 
+// durableHeader of an answer is false while the member could forget in a crash that a voter was removed. The log may lose up to where
+// it is committed, and members that are left may have quorum only with the one that is gone.
+const durableHeader = "X-Petcd-Removals-Durable"
+
+// removalsDurable tells that the state on disk has all removals of voters that this member has applied.
+func (r *Replica) removalsDurable() bool { return r.store.DurableApplied() >= r.removal.Load() }
+
 // serveMembers says who belongs to the cluster; a member that was removed from it learns that, if it says who it is.
 func (r *Replica) serveMembers(w http.ResponseWriter, req *http.Request) {
 	if !r.allow(w, req, http.MethodGet) {
@@ -63,6 +70,7 @@ func (r *Replica) serveMembers(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set(appliedHeader, strconv.FormatUint(r.applied.index.Load(), 10)) // read first: the members are no older
+	w.Header().Set(durableHeader, strconv.FormatBool(r.removalsDurable()))
 	r.writeJSON(w, r.cluster.Members())
 }
 

@@ -142,6 +142,7 @@ type roster struct {
 	cluster uint64
 	members []*membership.Member
 	applied uint64 // the index up to which the member knew; 0: it did not say
+	forgets bool   // it could forget a removal in a crash
 }
 
 // askMembers asks peers for the members and the id of their cluster. Of several answers it returns the one of whoever knew most: a
@@ -189,8 +190,8 @@ func askMembers(ctx context.Context, client *http.Client, urls []string) (cluste
 	return best.cluster, best.members, nil
 }
 
-// awaitRemoval asks a member who belongs to the cluster until it does not name removed any more, as of index or later if it says how
-// far it is; false: it did when ctx ended.
+// awaitRemoval asks a member who belongs to the cluster until it does not name removed any more and cannot forget that, as of index or
+// later if it says how far it is; false: it did when ctx ended.
 func (p *peers) awaitRemoval(ctx context.Context, m *membership.Member, removed, index uint64) bool {
 	for ctx.Err() == nil {
 		for _, u := range m.PeerURLs {
@@ -208,7 +209,7 @@ func (p *peers) knowsRemoval(ctx context.Context, url string, removed, index uin
 	ctx, cancel := context.WithTimeout(ctx, rosterMax)
 	defer cancel()
 	said, err := askRoster(ctx, p.client, url)
-	if err != nil || said.cluster != p.cluster.ID() || 0 < said.applied && said.applied < index {
+	if err != nil || said.cluster != p.cluster.ID() || said.forgets || 0 < said.applied && said.applied < index {
 		return false
 	}
 	return !slices.ContainsFunc(said.members, func(m *membership.Member) bool { return m.ID == removed })
@@ -244,6 +245,7 @@ func askRoster(ctx context.Context, client *http.Client, url string) (said roste
 	}
 	said.cluster = uint64(id)
 	said.applied, _ = strconv.ParseUint(header.Get(appliedHeader), 10, 64) // etcd's members do not say
+	said.forgets = header.Get(durableHeader) == strconv.FormatBool(false)
 	return said, nil
 }
 

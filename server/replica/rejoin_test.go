@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 
@@ -97,4 +98,23 @@ func TestVoteIsRegainedAfterTwoLosses(t *testing.T) {
 	}
 	gone := addressBook{MemberID: 1, RegainVote: true}
 	require.True(t, gone.hadVote(false), "a learner that was removed meanwhile, to be taken back")
+}
+
+// The address book keeps that for as long as the member doesn't know itself to have the vote: it learns who it is from the log.
+func TestBookRemembersTheVote(t *testing.T) {
+	r, _ := driven(t)
+	written := func() *addressBook {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r.keepAddresses(ctx)
+		return r.dir.addresses()
+	}
+	r.regain = true
+	require.False(t, written().RegainVote, "it has a vote")
+	others := membership.New(r.cluster.ID(), r.cluster.LocalID()+1, 0)
+	require.NoError(t, others.Load(r.store))
+	r.cluster = others
+	require.True(t, written().RegainVote)
+	r.regain = false
+	require.False(t, written().RegainVote)
 }

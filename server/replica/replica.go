@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/petcd/petcd/raft"
@@ -40,6 +41,7 @@ type Replica struct {
 
 	waiters waiters
 	applied appliedIndex
+	removal atomic.Uint64 // the index of the newest removal of another voter that this process applied
 	point   point
 	leader  leadership
 	lease   leaderLease
