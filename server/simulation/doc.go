@@ -27,7 +27,7 @@
 //
 // Half of the runs have clients of API 2 as well, with the same checks of its tree (tree.go).
 //
-// Not simulated yet, and tested elsewhere: authentication, times to live of API 2.
+// Not simulated yet, and tested elsewhere: authentication, directories and times to live of API 2.
 //
 // Invariants:
 //

@@ -11,6 +11,7 @@ type Hooks struct {
 	AllLead        bool // every member's lessor takes its member for the leader
 	IndexApart     bool // a crash leaves an applied index without its change
 	LoseEvents     bool // clients' watches lose some of what they are given
+	LoseTreeEvents bool // those of API 2 do
 }
 
 // tearIndex moves the applied index of a state that nobody uses ahead by one, as if index and change were not written at once.

@@ -23,6 +23,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		"a read of API 2 that asks nobody":   {Hooks{LocalTreeReads: true}, 60, []FaultKind{CutOff, OneWay}, robustness.ErrLinearizability},
 		"a proposal that is repeated":        {Hooks{ProposalsTwice: true}, 30, []FaultKind{LossyNetwork}, robustness.ErrHistory},
 		"a watch with a gap":                 {Hooks{LoseEvents: true}, 30, nil, robustness.ErrWatch},
+		"a watch of API 2 with a gap":        {Hooks{LoseTreeEvents: true}, 30, nil, ErrViolated},
 		"a lease ended by who does not lead": {Hooks{AllLead: true}, 30, nil, ErrViolated},
 		"an index apart from its change":     {Hooks{IndexApart: true}, 30, []FaultKind{Crash}, ErrViolated},
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"testing/synctest"
 
@@ -15,7 +16,9 @@ import (
 // saved is a snapshot that was taken in the middle of a run, and what a cluster had that was made of it.
 type saved struct {
 	archive  []byte
-	revision int64
+	revision int64 // as of which it was taken
+	treeAt   int64 // index of API 2's tree then
+	rotten   bool  // there may be damage in it that was not met yet
 
 	restored map[string]robustness.State // nil: it was not tried
 	found    int64                       // the revision there
@@ -32,19 +35,26 @@ func (w *world) save() {
 	if !m.lives(m.life) {
 		return
 	}
-	s, err := m.replica.Store().Snapshot()
-	if err != nil {
-		if !m.dead && !errors.Is(err, errInjected) && !(m.rotten && replica.IsDamage(err)) {
-			w.checks.fail("%s: snapshot: %w", m.name, err)
+	store := m.replica.Store()
+	index, _ := store.Applied()
+	now := &saved{revision: store.Revision(), treeAt: int64(store.V2Index()), rotten: m.rotten}
+	s, err := store.Snapshot()
+	if err == nil {
+		if s.Revision != now.revision || s.Index < index {
+			w.checks.fail("%s: a snapshot of revision %d, index %d, taken at %d, %d", m.name, s.Revision, s.Index, now.revision, index)
 		}
-		return
+		var archive bytes.Buffer
+		_, err = s.WriteTo(&archive)
+		err = errors.Join(err, s.Close())
+		now.archive = archive.Bytes()
 	}
-	var archive bytes.Buffer
-	_, err = s.WriteTo(&archive)
-	err = errors.Join(err, s.Close())
 	synctest.Wait()
-	if err == nil && !m.dead {
-		w.saved = &saved{archive: archive.Bytes(), revision: s.Revision}
+	switch {
+	case m.dead:
+	case err == nil:
+		w.saved = now
+	case !errors.Is(err, errInjected) && !(m.rotten && replica.IsDamage(err)):
+		w.checks.fail("%s: snapshot: %w", m.name, err)
 	}
 }
 
@@ -55,14 +65,18 @@ func (w *world) restore() {
 	}
 	w.operator, w.restoring = newOperator(w), true
 	for _, m := range w.members {
-		m.stop()
 		m.leave()
 	}
+	w.queue = nil // what is left of the old cluster's doings
 	w.checks.forget()
 	for _, m := range w.members[:w.plan.Shape.Members] {
-		m.vacant = false
-		m.restore(w.saved)
-		if !w.checks.ok() {
+		m.vacant, m.joined = false, false
+		m.disk = newDisk(m.rng)
+		whole := m.restore(w.saved)
+		if !whole {
+			w.saved = nil // its damage was met
+		}
+		if !whole || !w.checks.ok() {
 			return
 		}
 	}
@@ -74,12 +88,28 @@ func (w *world) restore() {
 		w.checks.members()
 		w.checks.hashes()
 		w.checks.gone()
+		for _, m := range w.seated() {
+			w.saved.outlived(m)
+		}
+	}
+}
+
+// outlived checks that what was restored is still there, but for keys whose leases have ended since.
+func (s *saved) outlived(m *member) {
+	state, err := readAll(m.replica.Store())
+	files, _, treeErr := treeOf(m.replica.Store().V2Get)
+	m.w.checks.found(errors.Join(err, treeErr))
+	lasting := maps.Clone(s.restored)
+	maps.DeleteFunc(lasting, func(key string, _ robustness.State) bool { return isLeased(key) })
+	if !maps.Equal(state, lasting) || !maps.Equal(files, s.files) {
+		m.w.checks.fail("%s was restored to %+v, %+v, and has %+v, %+v", m.name, s.restored, s.files, state, files)
 	}
 }
 
 // restore makes the machine's files, durable though its power is lost right after. Where it is lost meanwhile, and there is no whole
-// member yet, what is left is removed and all done once more.
-func (m *member) restore(s *saved) {
+// member yet, what is left is removed and all done once more. It reports false if the snapshot turns out to be damaged, of a member
+// whose files were.
+func (m *member) restore(s *saved) bool {
 	if m.rng.IntN(2) == 0 {
 		m.disk.crashIn(1+m.rng.IntN(200), func() {})
 	}
@@ -87,9 +117,12 @@ func (m *member) restore(s *saved) {
 		err := m.restoration(s)
 		image := m.disk.faults.image
 		if image == nil {
+			if s.rotten && replica.IsDamage(err) {
+				return false
+			}
 			if err != nil {
 				m.w.checks.fail("%s: restore: %w", m.name, err)
-				return
+				return true
 			}
 			m.disk.crashIn(0, nil)
 			m.powerOff()
@@ -101,11 +134,11 @@ func (m *member) restore(s *saved) {
 		}
 		if err := m.disk.RemoveAll("data"); err != nil {
 			m.w.checks.fail("%s: remove: %w", m.name, err)
-			return
+			return true
 		}
 	}
 	m.w.stats.Restored++
-	m.compare(s)
+	return m.compare(s)
 }
 
 // restoredWhole tells whether a loss of power came late enough that the member can begin. A crash may also leave its folder both names
@@ -130,25 +163,29 @@ func (m *member) restoration(s *saved) error {
 	})
 }
 
-// compare reads what the files hold; all members' must hold the same.
-func (m *member) compare(s *saved) {
+// compare reads what the files hold; all members' must hold the same. It reports false if they hold the damage of what was saved.
+func (m *member) compare(s *saved) bool {
+	here := *s
 	store, err := storage.Open("data/member/state", storage.Options{FS: m.disk, Still: true, FlushInterval: -1})
-	if err != nil {
-		m.w.checks.fail("%s: open what was restored: %w", m.name, err)
-		return
-	}
-	state, err := readAll(store)
-	files, index, treeErr := treeOf(store.V2Get)
-	revision := store.Revision()
-	if err = errors.Join(err, treeErr, store.Close()); err != nil {
-		m.w.checks.fail("%s: read what was restored: %w", m.name, err)
+	if err == nil {
+		var treeErr error
+		here.restored, err = readAll(store)
+		here.files, here.index, treeErr = treeOf(store.V2Get)
+		here.found = store.Revision()
+		err = errors.Join(err, treeErr, store.Close())
 	}
 	synctest.Wait()
-	here := saved{archive: s.archive, revision: s.revision, restored: state, found: revision, files: files, index: index}
+	if s.rotten && replica.IsDamage(err) {
+		return false
+	}
+	if err != nil {
+		m.w.checks.fail("%s: read what was restored: %w", m.name, err)
+	}
 	if s.restored != nil && !reflect.DeepEqual(*s, here) {
-		m.w.checks.fail("%s was restored to %+v, others to %+v", m.name, here, *s)
+		m.w.checks.fail("%s was restored to %+v, %+v, others to %+v, %+v", m.name, here.restored, here.files, s.restored, s.files)
 	}
 	*s = here
+	return true
 }
 
 // check holds what was restored against the history that it was saved from.
@@ -159,6 +196,9 @@ func (s *saved) check(keys map[string]versions, bumped bool) error {
 	}
 	if s.found != want {
 		return fmt.Errorf("%w: a snapshot of revision %d was restored to %d", ErrViolated, s.revision, s.found)
+	}
+	if s.index != s.treeAt {
+		return fmt.Errorf("%w: a snapshot of the tree's index %d was restored to %d", ErrViolated, s.treeAt, s.index)
 	}
 	exist := 0
 	for key, vs := range keys {

@@ -10,6 +10,8 @@ import (
 	"github.com/petcd/petcd/server/replica"
 	"github.com/petcd/petcd/server/robustness"
 	"github.com/petcd/petcd/server/v2pb"
+	"github.com/petcd/petcd/storage"
+	"github.com/petcd/petcd/storage/schema"
 	"github.com/petcd/petcd/storage/v2store"
 )
 
@@ -25,13 +27,14 @@ type tree struct {
 	history map[int64]robustness.Event   // by index, as the first member told it
 	last    int64                        // index
 	running map[*member][]*v2store.Watcher
+	told    map[*member]int64 // how far the newest watch on a member got
 }
 
 // treeRoot is where clients' keys are.
 const treeRoot = "/1"
 
 func newTree(w *world) *tree {
-	return &tree{w: w, seen: map[string]robustness.Answer{}, history: map[int64]robustness.Event{}, running: map[*member][]*v2store.Watcher{}}
+	return &tree{w: w, seen: map[string]robustness.Answer{}, history: map[int64]robustness.Event{}, running: map[*member][]*v2store.Watcher{}, told: map[*member]int64{}}
 }
 
 // ask sends a demand.
@@ -130,37 +133,57 @@ func treeAnswer(e *v2store.Event, err error) (a robustness.Answer, _ error) {
 
 // follow begins the watch of a member's tree, a little before what is known.
 func (t *tree) follow(m *member) {
-	watcher, err := m.replica.Store().V2Watch(treeRoot, true, true, uint64(max(1, t.last-int64(m.rng.IntN(50)))))
+	since := max(1, t.last-int64(m.rng.IntN(50)))
+	if watcher := t.watch(m, m.replica.Store(), since); watcher != nil {
+		go t.receive(m, m.replica.Store(), watcher)
+	}
+}
+
+// watch begins a watch, at what comes next if since is 0.
+func (t *tree) watch(m *member, store *storage.Store, since int64) *v2store.Watcher {
+	watcher, err := store.V2Watch(treeRoot, true, true, uint64(since))
 	if err != nil {
 		t.w.checks.fail("%s: watch the tree: %w", m.name, err)
-		return
+		return nil
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.running[m] = append(t.running[m], watcher)
-	go t.receive(m.name, watcher)
+	if t.told[m] = since - 1; since == 0 {
+		t.told[m] = int64(watcher.StartIndex())
+	}
+	return watcher
 }
 
 // leave ends the watches of a member.
 func (t *tree) leave(m *member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, watcher := range t.running[m] {
 		watcher.Close()
 	}
 	delete(t.running, m)
 }
 
-// receive records what a watch tells. Every change is one of a client's keys, so that the indexes have no gap; those of a state that
-// came from another member may be gone by then.
-func (t *tree) receive(name string, watcher *v2store.Watcher) {
-	for before := int64(0); ; {
+// receive records what a watch tells. Every change is one of a client's keys, so that the indexes have no gap. Where there were more
+// changes than are kept, a member whose state came from another one may be told that they are gone.
+func (t *tree) receive(m *member, store *storage.Store, watcher *v2store.Watcher) {
+	for watcher != nil {
 		e, err := watcher.Next(context.Background())
-		if err != nil {
+		var refused *v2store.Error
+		switch {
+		case err == nil:
+			if index := int64(e.Node.ModifiedIndex); !t.w.hooks.LoseTreeEvents || index%5 != 4 {
+				t.record(m, index, treeEvent(e))
+			}
+		case errors.As(err, &refused) && refused.Code == v2store.CodeIndexCleared && refused.Index > schema.V2EventsKept:
+			watcher = t.watch(m, store, 0)
+		case errors.Is(err, v2store.ErrWatchEnded), m.rotten && replica.IsDamage(err):
+			return
+		default:
+			t.w.checks.fail("%s: the tree's watch: %w", m.name, err)
 			return
 		}
-		index := int64(e.Node.ModifiedIndex)
-		if before > 0 && index != before+1 {
-			t.w.checks.fail("%s: the tree's watch goes from index %d to %d", name, before, index)
-		}
-		before = index
-		t.record(name, index, treeEvent(e))
 	}
 }
 
@@ -178,19 +201,23 @@ func treeEvent(e *v2store.Event) robustness.Event {
 }
 
 // record adds an event to the history, or compares it with what another watch told.
-func (t *tree) record(name string, index int64, ev robustness.Event) {
+func (t *tree) record(m *member, index int64, ev robustness.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.w.restoring {
 		return // another cluster's
 	}
+	if index != t.told[m]+1 {
+		t.w.checks.fail("%s: the tree's watch goes from index %d to %d", m.name, t.told[m], index)
+	}
+	t.told[m] = index
 	known, ok := t.history[index]
 	if !ok {
 		t.history[index], t.last = ev, max(t.last, index)
 		return
 	}
 	if !sameEvent(known, ev) {
-		t.w.checks.fail("%s tells of index %d %+v, before it was %+v", name, index, ev, known)
+		t.w.checks.fail("%s tells of index %d %+v, before it was %+v", m.name, index, ev, known)
 	}
 }
 
@@ -231,6 +258,11 @@ func (c *checks) treeRecord(m *member) (r treeRecord) {
 	var err error
 	r.files, r.index, err = treeOf(m.replica.Store().V2Get)
 	c.found(err)
+	for _, m := range c.w.seated() {
+		if got := t.told[m]; got < r.index {
+			c.fail("%s: the tree's watch got to index %d of %d", m.name, got, r.index)
+		}
+	}
 	for index := int64(1); index <= t.last; index++ {
 		if ev, ok := t.history[index]; ok {
 			r.events = append(r.events, ev)
@@ -254,7 +286,7 @@ func (r *treeRecord) check() error {
 	keys := byKey(r.events)
 	errs := []error{
 		checkAnswers(keys, r.ops), checkAnswers(keys, r.locals), checkOrder(r.events, r.ops),
-		checkFiles(keys, r.index, r.files), checkWriters(r.events, r.ops), checkPrevious(keys, r.events),
+		checkFiles(keys, r.index, r.files), checkWriters(keys, r.events, r.ops), checkPrevious(keys, r.events),
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("API 2: %w", err)
@@ -281,25 +313,43 @@ func checkFiles(keys map[string]versions, index int64, files map[string]robustne
 	return nil
 }
 
-// checkWriters checks that each acknowledged change is in the history at its index, and each event there by one client's demand, once.
-func checkWriters(events []robustness.Event, ops []robustness.Operation) error {
-	at, written := map[int64]robustness.Event{}, map[string]int{}
+// checkWriters checks that each acknowledged change is in the history at its index, and that each event there is what one client asked
+// for, whom nobody answered otherwise.
+func checkWriters(keys map[string]versions, events []robustness.Event, ops []robustness.Operation) error {
+	at := map[int64]robustness.Event{}
 	for _, e := range events {
 		at[e.Revision] = e
-		if !e.Delete {
-			written[e.Key+"="+e.Value]++
-		}
 	}
-	asked := map[string]bool{}
+	acknowledged := map[int64]robustness.Operation{}
+	unknown := map[string][]robustness.Operation{} // by what they leave
 	for _, o := range ops {
-		asked[o.Key+"="+o.Value] = true
-		if e := at[o.Answer.Revision]; o.Known && changes(o) && (e.Key != o.Key || e.Delete != (o.Kind == robustness.Delete) || !e.Delete && e.Value != o.Value) {
-			return fmt.Errorf("%w: %v\n  is not in the history, which has %+v", ErrViolated, o, e)
+		switch {
+		case o.Kind == robustness.Get:
+		case !o.Known:
+			unknown[o.Key+"="+o.Value] = append(unknown[o.Key+"="+o.Value], o)
+		case changes(o):
+			if e := at[o.Answer.Revision]; e.Key != o.Key || e.Value != o.Value || e.Delete != (o.Kind == robustness.Delete) {
+				return fmt.Errorf("%w: %v\n  is not in the history, which has %+v", ErrViolated, o, e)
+			}
+			acknowledged[o.Answer.Revision] = o
 		}
 	}
-	for what, times := range written {
-		if times > 1 || !asked[what] {
-			return fmt.Errorf("%w: %s was written %d times, and asked for: %v", ErrViolated, what, times, asked[what])
+	for _, e := range events {
+		o, ok := acknowledged[e.Revision]
+		if mayBe := unknown[e.Key+"="+e.Value]; !ok && len(mayBe) > 0 {
+			o, ok = mayBe[0], true
+			unknown[e.Key+"="+e.Value] = mayBe[1:]
+		}
+		if !ok || (o.Kind == robustness.Delete) != e.Delete {
+			return fmt.Errorf("%w: nobody asked for %+v", ErrViolated, e)
+		}
+		before, existed := keys[e.Key].at(e.Revision - 1)
+		created := e.Revision
+		if e.Delete || o.Kind == robustness.Swap && o.Expect != "" {
+			created = before.Create
+		}
+		if e.Create != created || o.Kind == robustness.Swap && !expected(o, before, existed) {
+			return fmt.Errorf("%w: %+v follows %+v, asked for by %v", ErrViolated, e, before, o)
 		}
 	}
 	return nil

@@ -28,11 +28,11 @@ func told() treeRecord {
 			op(robustness.Put, "v5", "", robustness.Answer{Done: true, Revision: 5}),
 		},
 		events: []robustness.Event{
-			{Revision: 1, Key: "/1/t0", Value: "v1"},
-			{Revision: 2, Key: "/1/t0", Value: "v2", Previous: &robustness.Previous{Value: "v1", ModRevision: 1}},
-			{Revision: 3, Key: "/1/t0", Value: "v4", Previous: &robustness.Previous{Value: "v2", ModRevision: 2}},
-			{Revision: 4, Key: "/1/t0", Delete: true, Previous: &robustness.Previous{Value: "v4", ModRevision: 3}},
-			{Revision: 5, Key: "/1/t0", Value: "v5"},
+			{Revision: 1, Key: "/1/t0", Value: "v1", Create: 1},
+			{Revision: 2, Key: "/1/t0", Value: "v2", Create: 2, Previous: &robustness.Previous{Value: "v1", ModRevision: 1}},
+			{Revision: 3, Key: "/1/t0", Value: "v4", Create: 2, Previous: &robustness.Previous{Value: "v2", ModRevision: 2}},
+			{Revision: 4, Key: "/1/t0", Delete: true, Create: 2, Previous: &robustness.Previous{Value: "v4", ModRevision: 3}},
+			{Revision: 5, Key: "/1/t0", Value: "v5", Create: 5},
 		},
 		files: map[string]robustness.State{"/1/t0": {Value: "v5", Mod: 5}},
 		index: 5,
@@ -45,12 +45,33 @@ func TestTreeChecksFindPlantedErrors(t *testing.T) {
 	for name, plant := range map[string]func(r *treeRecord){
 		"an acknowledged set is lost":     func(r *treeRecord) { r.events[1].Value = "v9" },
 		"an acknowledged deletion is not": func(r *treeRecord) { r.events[3].Delete, r.events[3].Value = false, "v4" },
-		"a change happens twice":          func(r *treeRecord) { r.events[4].Value = "v4" },
-		"a change that nobody asked for":  func(r *treeRecord) { r.ops = r.ops[:len(r.ops)-1] },
-		"a change is not told of":         func(r *treeRecord) { r.events = append(r.events[:1:1], r.events[2:]...) },
-		"a refused swap should be made":   func(r *treeRecord) { r.ops[2].Expect = "v2" },
-		"a swap should be refused":        func(r *treeRecord) { r.ops[4].Expect = "v1" },
-		"a read of another value":         func(r *treeRecord) { r.ops[3].Answer.Value = "v1" },
+		"a refused swap happens": func(r *treeRecord) {
+			r.events = append(r.events, robustness.Event{Revision: 6, Key: "/1/t0", Value: "v3", Create: 5, Previous: &robustness.Previous{Value: "v5", ModRevision: 5}})
+			r.files["/1/t0"], r.index = robustness.State{Value: "v3", Mod: 6}, 6
+		},
+		"a change happens twice": func(r *treeRecord) {
+			r.events = append(r.events, robustness.Event{Revision: 6, Key: "/1/t0", Value: "v5", Create: 6, Previous: &robustness.Previous{Value: "v5", ModRevision: 5}})
+			r.files["/1/t0"], r.index = robustness.State{Value: "v5", Mod: 6}, 6
+		},
+		"a deletion instead of a read": func(r *treeRecord) {
+			r.ops = append(r.ops, robustness.Operation{Kind: robustness.Get, Key: "/1/t0", Call: 50})
+			r.events = append(r.events, robustness.Event{Revision: 6, Key: "/1/t0", Delete: true, Create: 5, Previous: &robustness.Previous{Value: "v5", ModRevision: 5}})
+			delete(r.files, "/1/t0")
+			r.index = 6
+		},
+		"a deletion that nobody asked for": func(r *treeRecord) {
+			r.events = append(r.events, robustness.Event{Revision: 6, Key: "/1/t0", Delete: true, Create: 5, Previous: &robustness.Previous{Value: "v5", ModRevision: 5}})
+			delete(r.files, "/1/t0")
+			r.index = 6
+		},
+		"an unknown swap happens without its condition": func(r *treeRecord) { r.ops[4].Known, r.ops[4].Expect = false, "v1" },
+		"a set keeps the creation":                      func(r *treeRecord) { r.events[1].Create = 1 },
+		"a swap begins anew":                            func(r *treeRecord) { r.events[2].Create = 3 },
+		"a change that nobody asked for":                func(r *treeRecord) { r.ops = r.ops[:len(r.ops)-1] },
+		"a change is not told of":                       func(r *treeRecord) { r.events = append(r.events[:1:1], r.events[2:]...) },
+		"a refused swap should be made":                 func(r *treeRecord) { r.ops[2].Expect = "v2" },
+		"a swap should be refused":                      func(r *treeRecord) { r.ops[4].Expect = "v1" },
+		"a read of another value":                       func(r *treeRecord) { r.ops[3].Answer.Value = "v1" },
 		"an old read": func(r *treeRecord) {
 			r.ops[3].Answer = robustness.Answer{Found: true, Value: "v1", ModRevision: 1, Revision: 1}
 		},

@@ -148,9 +148,11 @@ func (p Place[T]) keep(e *entry[T]) int64 {
 // Bytes is what all that is kept takes.
 func (c *Cache[T]) Bytes() int64 { return c.bytes.Load() }
 
-// clear empties the set, and returns the bytes that were in it.
+// clear empties the set, unless somebody is at it, and returns the bytes that were in it.
 func (s *set[T]) clear() (bytes int64) {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return 0
+	}
 	defer s.mu.Unlock()
 	for i := range s.ways {
 		if old := s.ways[i].Swap(nil); old != nil {

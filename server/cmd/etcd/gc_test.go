@@ -12,9 +12,9 @@ import (
 func TestGCPercent(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		name         string
-		live, pebble int64
-		headroom     int64 // MiB that are allocated before the next collection
+		name        string
+		live, store int64
+		headroom    int64 // MiB that are allocated before the next collection
 	}{
 		{"small member", 16 * mib, 4 * mib, 64},
 		{"full cache", 256 * mib, 224 * mib, 64},
@@ -22,7 +22,7 @@ func TestGCPercent(t *testing.T) {
 		{"figures of different moments", 64 * mib, 192 * mib, 64},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			percent := int64(gcPercent(c.live, c.pebble))
+			percent := int64(gcPercent(c.live, c.store))
 			require.InDelta(t, c.headroom, c.live*percent/100/mib, float64(c.live)/100/mib, "%d %%", percent)
 		})
 	}
