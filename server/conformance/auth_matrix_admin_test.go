@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,8 +30,9 @@ func clusterAttempts() []attempt {
 		}
 	}
 	out := []attempt{
-		of("Cluster/MemberAdd", "learner", func(*world) proto.Message {
-			return &pb.MemberAddRequest{PeerURLs: []string{"http://127.0.0.1:1"}, IsLearner: true}
+		of("Cluster/MemberAdd", "learner", func(w *world) proto.Message {
+			w.learners++ // the id follows from URL and second, and must not be a removed member's
+			return &pb.MemberAddRequest{PeerURLs: []string{fmt.Sprintf("http://127.0.0.1:%d", w.learners)}, IsLearner: true}
 		}, noLearner),
 		of("Cluster/MemberAdd", "of the url of a member", func(w *world) proto.Message {
 			return &pb.MemberAddRequest{PeerURLs: []string{w.peerURL}}

@@ -35,6 +35,7 @@ type world struct {
 	in, out, free int64 // leases: with keys below in/, below out/, with none
 	member        uint64
 	peerURL       string
+	learners      int // that were added
 
 	leader   *v3electionpb.LeaderKey // of the election in/leader
 	restored int64                   // the revision at which all keys were there
