@@ -103,18 +103,16 @@ func TestVoteIsRegainedAfterTwoLosses(t *testing.T) {
 // The address book keeps that for as long as the member doesn't know itself to have the vote: it learns who it is from the log.
 func TestBookRemembersTheVote(t *testing.T) {
 	r, _ := driven(t)
-	written := func() *addressBook {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		r.keepAddresses(ctx)
-		return r.dir.addresses()
-	}
-	r.regain = true
-	require.False(t, written().RegainVote, "it has a vote")
 	others := membership.New(r.cluster.ID(), r.cluster.LocalID()+1, 0)
 	require.NoError(t, others.Load(r.store))
-	r.cluster = others
-	require.True(t, written().RegainVote)
-	r.regain = false
-	require.False(t, written().RegainVote)
+	written := func(c *membership.Cluster, regain bool) *addressBook {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		m := &Replica{cluster: c, regain: regain, dir: r.dir, logger: r.logger}
+		m.keepAddresses(ctx)
+		return r.dir.addresses()
+	}
+	require.False(t, written(r.cluster, true).RegainVote, "it has a vote")
+	require.True(t, written(others, true).RegainVote)
+	require.False(t, written(others, false).RegainVote)
 }
