@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/petcd/petcd/server/process"
 )
 
 const (
@@ -101,6 +104,14 @@ func (d *v2Differential) both(ctx context.Context, r v2Request) (v2Reply, error)
 		wg.Go(func() { replies[i] = s.do(ctx, r) })
 	}
 	wg.Wait()
+	for i, s := range d.sides {
+		// etcd 3.4 resets a new connection that begins with a line of more than 4,096 bytes. What the other one refused is asked
+		// again, on a connection that has begun otherwise.
+		if s.name == process.Etcd34 && replies[i].reset && replies[1-i].code != 0 {
+			s.do(ctx, v2Request{method: http.MethodGet})
+			replies[i] = s.do(ctx, r)
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return v2Reply{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -51,6 +52,7 @@ type v2Reply struct {
 	index int64    // of the tree; 0 when the answer doesn't tell
 	event *v2Event // nil for an error
 	code  int      // errorCode, 0 for none
+	reset bool     // the connection was, and there is no answer
 }
 
 // v2Event and v2Node are API 2's event in the order of etcd's fields, so that encoding them again tells whether a server
@@ -87,7 +89,7 @@ func (s *v2Side) do(ctx context.Context, r v2Request) v2Reply {
 	defer cancel()
 	resp, err := s.send(ctx, r)
 	if err != nil {
-		return v2Reply{text: "no answer: " + errors.Unwrap(err).Error()}
+		return v2Reply{text: "no answer: " + errors.Unwrap(err).Error(), reset: errors.Is(err, syscall.ECONNRESET)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
