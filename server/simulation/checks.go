@@ -217,7 +217,7 @@ func (c *checks) record() (r record) {
 }
 
 // check holds all that was seen against the history. It needs no bubble.
-func (r *record) check(bumped bool) error {
+func (r *record) check() error {
 	keys := byKey(r.events)
 	errs := []error{
 		robustness.CheckHistory(r.events, 1, r.revision, r.ops, r.stored),
@@ -230,7 +230,7 @@ func (r *record) check(bumped bool) error {
 	}
 	errs = append(errs, r.tree.check())
 	if r.saved != nil {
-		errs = append(errs, r.saved.check(keys, bumped), checkFiles(byKey(r.tree.events), r.saved.index, r.saved.files))
+		errs = append(errs, r.saved.check(keys, byKey(r.tree.events)))
 	}
 	return errors.Join(errs...)
 }

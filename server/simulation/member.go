@@ -65,9 +65,14 @@ type member struct {
 
 func newMember(w *world, i int) *member {
 	m := &member{w: w, index: i, name: fmt.Sprint("m", i), rate: 1, vacant: i >= w.plan.Shape.Members, rng: rand.New(rand.NewPCG(w.plan.Seed, uint64(100+i)))}
-	m.disk = newDisk(m.rng)
-	m.disk.faults.lies = w.hooks.SyncsLie
+	m.emptyDisk()
 	return m
+}
+
+// emptyDisk gives the machine a new disk.
+func (m *member) emptyDisk() {
+	m.disk = newDisk(m.rng)
+	m.disk.faults.lies = m.w.hooks.SyncsLie
 }
 
 // memberOf is the member that runs with a raft id; nil when none does.

@@ -187,8 +187,7 @@ func (m *member) leave() {
 		return
 	}
 	m.stop()
-	m.disk = newDisk(m.rng)
-	m.disk.faults.lies = m.w.hooks.SyncsLie
+	m.emptyDisk()
 	m.vacant, m.joined, m.durable, m.id, m.rotten = true, false, 0, 0, false
 	m.w.trace.add("leave", m.index, m.w.now())
 }

@@ -19,6 +19,7 @@ type saved struct {
 	revision int64 // as of which it was taken
 	treeAt   int64 // index of API 2's tree then
 	rotten   bool  // there may be damage in it that was not met yet
+	bumped   bool  // the new cluster's revision is raised
 
 	restored map[string]robustness.State // nil: it was not tried
 	found    int64                       // the revision there
@@ -37,7 +38,7 @@ func (w *world) save() {
 	}
 	store := m.replica.Store()
 	index, _ := store.Applied()
-	now := &saved{revision: store.Revision(), treeAt: int64(store.V2Index()), rotten: m.rotten}
+	now := &saved{revision: store.Revision(), treeAt: int64(store.V2Index()), rotten: m.rotten, bumped: w.plan.Shape.Bump}
 	s, err := store.Snapshot()
 	if err == nil {
 		if s.Revision != now.revision || s.Index < index {
@@ -71,7 +72,7 @@ func (w *world) restore() {
 	w.checks.forget()
 	for _, m := range w.members[:w.plan.Shape.Members] {
 		m.vacant, m.joined = false, false
-		m.disk = newDisk(m.rng)
+		m.emptyDisk()
 		whole := m.restore(w.saved)
 		if !whole {
 			w.saved = nil // its damage was met
@@ -155,7 +156,7 @@ func (m *member) restoration(s *saved) error {
 		FS: m.disk, DataDir: "data", Name: m.name, InitialCluster: m.config().InitialCluster, Token: "restored",
 		Fill: storage.FromArchive(bytes.NewReader(s.archive)),
 		Edit: func(e *storage.Edit) error {
-			if m.w.plan.Shape.Bump {
+			if s.bumped {
 				return e.Bump(bump)
 			}
 			return nil
@@ -188,31 +189,14 @@ func (m *member) compare(s *saved) bool {
 	return true
 }
 
-// check holds what was restored against the history that it was saved from.
-func (s *saved) check(keys map[string]versions, bumped bool) error {
+// check holds what was restored against the histories of keys and tree that it was saved from.
+func (s *saved) check(keys, tree map[string]versions) error {
 	want := s.revision
-	if bumped {
+	if s.bumped {
 		want += bump
 	}
-	if s.found != want {
-		return fmt.Errorf("%w: a snapshot of revision %d was restored to %d", ErrViolated, s.revision, s.found)
+	if s.found != want || s.index != s.treeAt {
+		return fmt.Errorf("%w: a snapshot of revision %d, and of the tree's index %d, was restored to %d and %d", ErrViolated, s.revision, s.treeAt, s.found, s.index)
 	}
-	if s.index != s.treeAt {
-		return fmt.Errorf("%w: a snapshot of the tree's index %d was restored to %d", ErrViolated, s.treeAt, s.index)
-	}
-	exist := 0
-	for key, vs := range keys {
-		e, ok := vs.at(s.revision)
-		r, restored := s.restored[key]
-		if ok {
-			exist++
-		}
-		if ok != restored || ok && (r.Value != e.Value || r.Mod != e.Revision) {
-			return fmt.Errorf("%w: a snapshot of revision %d was restored with %q as %+v, which was %+v", ErrViolated, s.revision, key, r, e)
-		}
-	}
-	if exist != len(s.restored) {
-		return fmt.Errorf("%w: a snapshot of revision %d was restored with %d keys instead of %d", ErrViolated, s.revision, len(s.restored), exist)
-	}
-	return nil
+	return errors.Join(checkState(keys, s.revision, s.restored), checkState(tree, s.index, s.files))
 }

@@ -15,13 +15,12 @@ type Outcome struct {
 
 	err    error
 	record record
-	bumped bool
 }
 
 // Err is why the run failed, nil if it did not.
 func (o *Outcome) Err() error {
 	if o.err == nil {
-		if err := o.record.check(o.bumped); err != nil {
+		if err := o.record.check(); err != nil {
 			o.err = fmt.Errorf("%w: %w", ErrViolated, err)
 		}
 	}
@@ -57,7 +56,7 @@ func Run(p Plan, h Hooks) Outcome {
 		m.stop()
 	}
 	time.Sleep(clientMax) // the clients of a run that failed early end as well
-	return Outcome{Trace: w.trace.sum, Stats: w.stats, err: w.checks.err(), record: r, bumped: p.Shape.Bump}
+	return Outcome{Trace: w.trace.sum, Stats: w.stats, err: w.checks.err(), record: r}
 }
 
 // probe writes what no check looks at.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -216,17 +217,9 @@ func (t *tree) record(m *member, index int64, ev robustness.Event) {
 		t.history[index], t.last = ev, max(t.last, index)
 		return
 	}
-	if !sameEvent(known, ev) {
+	if !reflect.DeepEqual(known, ev) {
 		t.w.checks.fail("%s tells of index %d %+v, before it was %+v", m.name, index, ev, known)
 	}
-}
-
-func sameEvent(a, b robustness.Event) bool {
-	if (a.Previous == nil) != (b.Previous == nil) || a.Previous != nil && *a.Previous != *b.Previous {
-		return false
-	}
-	a.Previous, b.Previous = nil, nil
-	return a == b
 }
 
 // treeOf are the files of a store's tree, and its index.
@@ -286,7 +279,7 @@ func (r *treeRecord) check() error {
 	keys := byKey(r.events)
 	errs := []error{
 		checkAnswers(keys, r.ops), checkAnswers(keys, r.locals), checkOrder(r.events, r.ops),
-		checkFiles(keys, r.index, r.files), checkWriters(keys, r.events, r.ops), checkPrevious(keys, r.events),
+		checkState(keys, r.index, r.files), checkWriters(keys, r.events, r.ops), checkPrevious(keys, r.events),
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("API 2: %w", err)
@@ -294,21 +287,21 @@ func (r *treeRecord) check() error {
 	return nil
 }
 
-// checkFiles compares what a tree holds with the history up to an index.
-func checkFiles(keys map[string]versions, index int64, files map[string]robustness.State) error {
+// checkState compares what there is, of keys or files, with the history up to a revision or index.
+func checkState(keys map[string]versions, at int64, state map[string]robustness.State) error {
 	exist := 0
 	for key, vs := range keys {
-		e, ok := vs.at(index)
-		f, found := files[key]
+		e, ok := vs.at(at)
+		f, found := state[key]
 		if ok {
 			exist++
 		}
 		if ok != found || ok && (f.Value != e.Value || f.Mod != e.Revision) {
-			return fmt.Errorf("%w: %q is %+v at index %d, which was %+v", ErrViolated, key, f, index, e)
+			return fmt.Errorf("%w: at %d %q is %+v, which was %+v", ErrViolated, at, key, f, e)
 		}
 	}
-	if exist != len(files) {
-		return fmt.Errorf("%w: the tree has %d files at index %d, not %d", ErrViolated, len(files), index, exist)
+	if exist != len(state) {
+		return fmt.Errorf("%w: at %d there are %d keys, not %d", ErrViolated, at, len(state), exist)
 	}
 	return nil
 }

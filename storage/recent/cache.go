@@ -63,7 +63,8 @@ func (c *Cache[T]) Find(key []byte) (*T, Place[T]) {
 	return nil, p
 }
 
-// Keep keeps the value of a key, whose place was found before the value was read; now and then it does not. size is what the value points to, in bytes.
+// Keep keeps the value of a key, whose place was found before the value was read; now and then it does not. size is what the value
+// points to, in bytes.
 func (c *Cache[T]) Keep(p Place[T], key []byte, value T, size int) {
 	if p.set == nil {
 		made := make([]set[T], c.count)
@@ -95,6 +96,9 @@ func (c *Cache[T]) Forget(key []byte) {
 		c.bytes.Add(-e.bytes)
 	}
 }
+
+// Bytes is what all that is kept takes.
+func (c *Cache[T]) Bytes() int64 { return c.bytes.Load() }
 
 // of is the set of a key, nil before anything was to be kept.
 func (c *Cache[T]) of(key []byte) *set[T] {
@@ -144,9 +148,6 @@ func (p Place[T]) keep(e *entry[T]) int64 {
 	}
 	return grown
 }
-
-// Bytes is what all that is kept takes.
-func (c *Cache[T]) Bytes() int64 { return c.bytes.Load() }
 
 // clear empties the set, unless somebody is at it, and returns the bytes that were in it.
 func (s *set[T]) clear() (bytes int64) {
