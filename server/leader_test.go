@@ -17,19 +17,25 @@ import (
 func TestADeafLeaderIsNotSureForLong(t *testing.T) {
 	c := servertest.Start(t, 3)
 	old, next := c.Leader(), c.Follower()
-	require.NoError(t, old.Server.Replica().EnsureLeader(c.Context()))
+	leader := old.Server.Replica()
+	c.Eventually(func() bool { return leader.EnsureLeader(c.Context()) == nil && leader.LeadsNow(false) },
+		"sure by a majority's answer of a moment ago")
+	require.False(t, leader.LeadsNow(true), "of three members none is sure without asking")
 	c.Network.Deafen(slices.Index(c.Members, old))
 	deaf := time.Now()
 	moved := make(chan error, 1)
-	go func() { moved <- old.Server.Replica().MoveLeader(c.Context(), next.ID) }()
+	go func() { moved <- leader.MoveLeader(c.Context(), next.ID) }()
 
 	sure := deaf // when the newest call began that succeeded
 	c.Eventually(func() bool {
 		ctx, cancel := context.WithTimeout(c.Context(), old.Config.HeartbeatInterval)
 		defer cancel()
 		began := time.Now()
-		err := old.Server.Replica().EnsureLeader(ctx)
+		err := leader.EnsureLeader(ctx)
 		if err == nil {
+			sure = began
+		}
+		if began = time.Now(); leader.LeadsNow(false) {
 			sure = began
 		}
 		return err != nil && slices.ContainsFunc(c.Members, func(m *servertest.Member) bool {

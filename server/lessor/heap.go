@@ -22,6 +22,9 @@ type lease struct {
 	position int
 }
 
+// living: the leader's clock has not ended the lease.
+func (e *lease) living() bool { return !e.expired && e.expiry.After(time.Now()) }
+
 // queue holds leases by expiry, soonest first.
 type queue []*lease
 

@@ -19,6 +19,9 @@ const retryPause = 50 * time.Millisecond
 // KeepAlive gives a lease its full time again and returns it, in seconds. Any member may be asked; the leader's clock is
 // set.
 func (l *Lessor) KeepAlive(ctx context.Context, id int64) (ttl int64, err error) {
+	if ttl, ok := l.renewNow(id); ok {
+		return ttl, nil
+	}
 	err = l.atLeader(ctx, func(ctx context.Context) error {
 		ttl, err = l.renew(ctx, id)
 		return err
@@ -72,6 +75,27 @@ func (l *Lessor) ask(ctx context.Context, here, there func(context.Context) erro
 	return there(ctx)
 }
 
+// renewNow renews a lease where nothing is to be waited for, as it nearly always is at a leader.
+func (l *Lessor) renewNow(id int64) (ttl int64, ok bool) {
+	if !l.replica.LeadsNow(!l.cfg.FastKeepAlive) { // I2
+		return 0, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.leases[id]
+	if l.demoted == nil || e == nil || !e.living() || e.remaining > 0 {
+		return 0, false
+	}
+	return l.renewed(e), true
+}
+
+// renewed begins a lease's time again and returns it, in seconds. REQUIRES: l.mu.
+func (l *Lessor) renewed(e *lease) int64 {
+	l.start(e, 0)
+	l.metrics.renewed.Inc()
+	return int64(e.ttl / time.Second)
+}
+
 // renew gives a lease its full time on this member's clock.
 func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 	ensure := l.replica.ReadBarrier
@@ -103,18 +127,17 @@ func (l *Lessor) renew(ctx context.Context, id int64) (int64, error) {
 		case e == nil:
 			l.mu.Unlock()
 			return 0, ErrNotFound
-		case !e.expired && e.expiry.After(time.Now()) && e.remaining > 0:
+		case e.living() && e.remaining > 0:
 			l.mu.Unlock()
 			// I5. Checkpointed clears what is left, unless another checkpoint came in between: then once more.
 			if err := l.proposeCheckpoint(ctx, []*pb.LeaseCheckpoint{{ID: id}}); err != nil {
 				return 0, err
 			}
 			continue
-		case !e.expired && e.expiry.After(time.Now()):
-			l.start(e, 0)
+		case e.living():
+			ttl := l.renewed(e)
 			l.mu.Unlock()
-			l.metrics.renewed.Inc()
-			return int64(e.ttl / time.Second), nil
+			return ttl, nil
 		}
 		l.mu.Unlock()
 		select { // I4

@@ -21,6 +21,8 @@ type Replica interface {
 	ServerHeader() *pb.RequestHeader
 	ReadBarrier(ctx context.Context) error
 	EnsureLeader(ctx context.Context) error
+	// LeadsNow says that EnsureLeader would return at once, or with strict that ReadBarrier would at a leader.
+	LeadsNow(strict bool) bool
 	Status() replica.Status
 	LeaderChanged() <-chan struct{}
 	Store() *storage.Store

@@ -61,6 +61,12 @@ func (f *fake) ReadBarrier(ctx context.Context) error {
 }
 func (f *fake) EnsureLeader(ctx context.Context) error { return f.ReadBarrier(ctx) }
 
+func (f *fake) LeadsNow(bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.leader && !f.hangs && f.barrier == nil
+}
+
 func (f *fake) Status() replica.Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -386,6 +392,9 @@ type deposed struct {
 
 // EnsureLeader implements Replica, by an answer of a moment ago.
 func (*deposed) EnsureLeader(context.Context) error { return nil }
+
+// LeadsNow implements Replica.
+func (*deposed) LeadsNow(strict bool) bool { return !strict }
 
 // ReadBarrier implements Replica.
 func (d *deposed) ReadBarrier(context.Context) error {

@@ -153,3 +153,14 @@ func (r *Replica) EnsureLeader(ctx context.Context) error {
 	r.lease.confirm(s.Term, asked)
 	return nil
 }
+
+// LeadsNow says that this member knows without asking that it leads, and that it has applied all it would have to: that
+// EnsureLeader would return nil at once, or with strict that ReadBarrier would, too.
+func (r *Replica) LeadsNow(strict bool) bool {
+	if index, alone := r.node.ReadIndexNow(); alone {
+		return r.applied.index.Load() >= index
+	}
+	s := r.node.Status()
+	return !strict && s.State == etcdraft.StateLeader && r.lease.fresh(s.Term, r.cfg.Member.ElectionTimeout/2) &&
+		r.applied.index.Load() >= s.Commit
+}

@@ -40,7 +40,7 @@ type inbox struct {
 	window   int64          // what the client may still send
 	promised int64          // by how much its window is wider than usual, or waiting
 	refused  *status.Status // why nothing more is taken
-	wake     chan struct{}  // closed when there is news; nil if nobody waits
+	wake     chan struct{}  // of one place: there is news; nil until somebody waits
 }
 
 // message is a whole message. Whoever takes it frees it.
@@ -166,9 +166,9 @@ func (s *stream) complete() {
 
 // news wakes who waits for a message.
 func (in *inbox) news() {
-	if in.wake != nil {
-		close(in.wake)
-		in.wake = nil
+	select {
+	case in.wake <- struct{}{}:
+	default: // nobody ever waited, or the news before is still to be seen
 	}
 }
 

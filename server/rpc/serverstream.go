@@ -106,7 +106,7 @@ func (s *stream) nextMessage() (message, error) {
 			return message{}, io.EOF
 		}
 		if in.wake == nil {
-			in.wake = make(chan struct{})
+			in.wake = make(chan struct{}, 1)
 		}
 		wake := in.wake
 		c.mu.Unlock()

@@ -1,13 +1,16 @@
 package mvcc
 
 import (
+	"errors"
+	"maps"
+
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
 )
 
 // headCacheMax is the number of heads in one generation of the cache: some
-// ten megabytes when both are full of keys of 60 bytes.
-const headCacheMax = 32 << 10
+// twenty-five megabytes when both are full of keys of 60 bytes.
+const headCacheMax = 64 << 10
 
 // head is what the apply loop knows of a key.
 type head struct {
@@ -23,16 +26,52 @@ type head struct {
 // is full it becomes the old one, and what the old one held is forgotten
 // unless it was used again. It costs one map look-up for a hit and no list.
 //
+// Of a store whose keys all fit the cache is whole: a key that it does not hold
+// does not exist, so that a new key, too, costs one map look-up.
+//
 // It belongs to the apply loop and is ahead of the engine by the dirty heads
 // of the batch that is being built.
 type headCache struct {
 	max        int
 	young, old map[string]*head
+	// whole: every live key is in young, and old is empty.
+	whole bool
 }
 
 // newHeadCache returns an empty cache of at most 3*max clean heads.
 func newHeadCache(max int) *headCache {
 	return &headCache{max: max, young: make(map[string]*head), old: nil}
+}
+
+// fill makes an empty cache whole, unless db has more than max keys.
+func (c *headCache) fill(db *engine.DB) (err error) {
+	lower, upper := schema.TableBounds(schema.TableHeads)
+	it, err := db.NewIter(engine.IterOptions{Lower: lower, Upper: upper})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		if len(c.young) == c.max {
+			c.reset()
+			return nil
+		}
+		key, err := schema.RecordBody(it.Key())
+		if err != nil {
+			return corrupt(err)
+		}
+		value, err := it.Value()
+		if err != nil {
+			return err
+		}
+		h := &head{live: true}
+		if h.Head, err = schema.DecodeHead(value); err != nil {
+			return corrupt(err)
+		}
+		c.young[string(key)] = h
+	}
+	c.whole = it.Err() == nil
+	return it.Err()
 }
 
 // get returns the head of a key, reading it from db when it is not cached.
@@ -43,6 +82,8 @@ func (c *headCache) get(db *engine.DB, key []byte) (*head, error) {
 	h, ok := c.old[string(key)]
 	if !ok {
 		h = &head{}
+	}
+	if !ok && !c.whole {
 		var buf [128]byte
 		var err error
 		h.live, err = db.View(schema.AppendRecordKey(buf[:0], schema.TableHeads, key), func(v []byte) (err error) {
@@ -59,10 +100,16 @@ func (c *headCache) get(db *engine.DB, key []byte) (*head, error) {
 
 // turn begins a new generation if the young one is full. One that a single
 // batch has made far too large, as the deletion of a big range does, is
-// forgotten at once. REQUIRES: no head is dirty, or the batch's overlay would be
+// forgotten at once. A whole one first forgets keys that do not exist, and is
+// whole no more if that leaves too many. REQUIRES: no head is dirty, or the batch's overlay would be
 // lost.
 func (c *headCache) turn() {
+	if c.whole && len(c.young) > 2*c.max {
+		maps.DeleteFunc(c.young, func(_ string, h *head) bool { return !h.live })
+		c.whole = len(c.young) <= c.max
+	}
 	switch n := len(c.young); {
+	case c.whole:
 	case n > 2*c.max:
 		c.reset()
 	case n >= c.max:
@@ -72,5 +119,5 @@ func (c *headCache) turn() {
 
 // reset forgets everything.
 func (c *headCache) reset() {
-	c.young, c.old = make(map[string]*head), nil
+	c.young, c.old, c.whole = make(map[string]*head), nil, false
 }

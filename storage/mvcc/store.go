@@ -57,6 +57,11 @@ func Open(db *engine.DB) (*Store, error) {
 	if p.counts, err = loadCounts(db); err != nil {
 		return nil, err
 	}
+	if p.counts.Total() <= headCacheMax {
+		if err := s.heads.fill(db); err != nil {
+			return nil, fmt.Errorf("mvcc: read the keys: %w", err)
+		}
+	}
 	s.compacted.Store(compacted)
 	s.published.Store(p)
 	return s, nil
