@@ -20,13 +20,18 @@ import (
 
 // recordUnary records a unary call for the request log.
 func (s *Server) recordUnary(ctx context.Context, method string, start time.Time, took time.Duration, req, resp any, err error) {
-	q := newRecord(ctx, method, start, took, err)
+	in, out := 0, 0
 	if m, ok := req.(proto.Message); ok {
-		q.RequestBytes = proto.Size(m)
+		in = proto.Size(m)
 	}
 	if m, ok := resp.(proto.Message); ok && err == nil {
-		q.ResponseBytes = proto.Size(m)
+		out = proto.Size(m)
 	}
+	if !s.recorder.Wants(took, in+out) {
+		return
+	}
+	q := newRecord(ctx, method, start, took, err)
+	q.RequestBytes, q.ResponseBytes = in, out
 	recordWhat(q, req)
 	if err == nil {
 		recordCost(q, resp)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 )
 
 // Stderr is the target that is no file.
@@ -62,6 +63,12 @@ func newLines(w io.Writer) *slog.Logger {
 		}
 		return a
 	}}))
+}
+
+// Wants says whether a request that took so long, and as many bytes both ways, would be recorded anywhere: most need not be
+// described where only the most expensive are kept.
+func (r *Recorder) Wants(took time.Duration, bytes int) bool {
+	return r.lines != nil || r.byTime != nil && (r.byTime.wants(int64(took)) || r.byData.wants(int64(bytes)))
 }
 
 // Record records one request that ended. The Recorder may keep it.

@@ -24,10 +24,13 @@ type top struct {
 // newTop keeps nothing yet; requests without any cost never get in.
 func newTop(cost func(*Request) int64) *top { return &top{cost: cost} }
 
+// wants says whether a request of this cost may be among the most expensive.
+func (t *top) wants(cost int64) bool { return cost > t.least.Load() }
+
 // offer keeps q if it is among the most expensive.
 func (t *top) offer(q *Request) {
 	c := t.cost(q)
-	if c <= t.least.Load() {
+	if !t.wants(c) {
 		return
 	}
 	t.mu.Lock()
