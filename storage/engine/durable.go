@@ -49,13 +49,14 @@ func (d *DB) noteFlush(i pebble.FlushInfo) {
 	}
 }
 
-// flushLoop keeps durable current, and flushes on an interval so that an idle
-// engine does not leave the log a long tail to replay.
+// flushLoop keeps durable current, and flushes now and then so that the log
+// does not keep a long tail to replay.
 func (d *DB) flushLoop(ctx context.Context) {
 	defer d.loop.Done()
 	var tick <-chan time.Time
+	pace := newPace(d.flushInterval)
 	if d.flushInterval > 0 {
-		t := time.NewTicker(d.flushInterval)
+		t := time.NewTicker(max(d.flushInterval/5, time.Millisecond))
 		defer t.Stop()
 		tick = t.C
 	}
@@ -67,8 +68,8 @@ func (d *DB) flushLoop(ctx context.Context) {
 			if err := d.readDurable(); err != nil {
 				d.log.Error("reading the durable applied index failed", "error", err)
 			}
-		case <-tick:
-			if d.written.Load() == d.durable.Load() {
+		case now := <-tick:
+			if !pace.due(now, d.written.Load(), d.durable.Load()) {
 				continue
 			}
 			if _, err := d.pdb.AsyncFlush(); err != nil {

@@ -16,7 +16,7 @@ type Options struct {
 	CacheBytes    int64         // block cache; 0: 128 MiB
 	MemTableBytes uint64        // size of one memtable; 0: 32 MiB
 	Still         bool          // run no LSM compactions by itself
-	FlushInterval time.Duration // longest an applied entry stays volatile on an idle engine; 0: 5 s; negative: never by time
+	FlushInterval time.Duration // longest an applied entry stays volatile on an engine that nothing is written to; 0: 5 s; negative: never by time
 	Logger        *slog.Logger  // nil: discards
 	Fatal         func(error)   // told of ErrFatal, once; it must not block; nil: a panic instead
 	Damaged       func(error)   // told of every block that is not what was written; it must not block; nil: nobody

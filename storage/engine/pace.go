@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// An engine that is written to flushes by itself when the log holds what takes about a second to replay, or after half a
+// minute: a flush is cheap, but the compactions that follow rewrite far more than it wrote.
+const (
+	flushEntries = 64 << 10
+	flushAge     = 30 * time.Second
+)
+
+// pace decides when an engine flushes, besides when a memtable is full.
+type pace struct {
+	quiet   time.Duration // when nothing was written for so long
+	entries uint64        // when so many are volatile
+	age     time.Duration // when one has been for so long
+
+	seen    uint64    // applied index at the last look
+	changed time.Time // when it was last seen to change
+	asked   uint64    // applied index at the last flush that was asked for
+	since   time.Time // when something volatile was first seen since; zero: nothing is
+}
+
+// newPace varies the limits by a quarter, so that members that apply the same entries don't all flush, and compact, at once.
+func newPace(quiet time.Duration) *pace {
+	vary := 0.75 + rand.Float64()/2
+	return &pace{quiet: quiet, entries: uint64(flushEntries * vary), age: time.Duration(float64(flushAge) * vary)}
+}
+
+// due says whether a flush shall begin, given the applied indexes as of the newest batch and on the disk.
+func (p *pace) due(now time.Time, written, durable uint64) bool {
+	if written != p.seen {
+		p.seen, p.changed = written, now
+	}
+	volatile := written - max(durable, p.asked)
+	if volatile == 0 {
+		p.since = time.Time{}
+		return false
+	}
+	if p.since.IsZero() {
+		p.since = now
+	}
+	if volatile < p.entries && now.Sub(p.changed) < p.quiet && now.Sub(p.since) < p.age {
+		return false
+	}
+	p.asked, p.since = written, time.Time{}
+	return true
+}

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestPace lets an engine be written to at different rates for ten minutes, a flush taking no time, and counts the flushes.
+func TestPace(t *testing.T) {
+	const quiet = 5 * time.Second
+	for name, tc := range map[string]struct {
+		every      time.Duration // between batches
+		entries    uint64        // of each
+		fewest     int           // flushes
+		most       int
+		volatile   uint64        // entries, at most
+		volatileIn time.Duration // the longest one may be volatile, as of a look
+	}{
+		"never":           {every: time.Hour, entries: 1},
+		"each second":     {time.Second, 1, 10 * 60 / 38, 10*60/22 + 1, 39, 39 * time.Second},
+		"now and then":    {20 * time.Second, 1, 29, 30, 1, 6 * time.Second},
+		"a lot":           {time.Second, 10_000, 10 * 60 / 10, 10 * 60 / 4, 100_000, 11 * time.Second},
+		"more than a lot": {time.Second, 1 << 20, 10*60 - 1, 10 * 60, 1 << 20, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPace(quiet)
+			begin := time.Now()
+			var written, durable uint64
+			var since time.Time // when something was first volatile
+			flushes := 0
+			for after := time.Duration(0); after < 10*time.Minute; after += time.Second {
+				now := begin.Add(after)
+				if after > 0 && after%tc.every == 0 {
+					if written == durable {
+						since = now
+					}
+					written += tc.entries
+				}
+				require.LessOrEqual(t, written-durable, tc.volatile)
+				if written > durable {
+					require.LessOrEqual(t, now.Sub(since), tc.volatileIn)
+				}
+				if p.due(now, written, durable) {
+					require.Less(t, durable, written, "nothing to flush")
+					durable = written
+					flushes++
+				}
+			}
+			require.LessOrEqual(t, tc.fewest, flushes)
+			require.LessOrEqual(t, flushes, tc.most)
+		})
+	}
+}
+
+// TestPaceAsksOnce does not ask again for what is being flushed.
+func TestPaceAsksOnce(t *testing.T) {
+	p := newPace(time.Second)
+	now := time.Now()
+	require.False(t, p.due(now, 5, 0))
+	now = now.Add(time.Second)
+	require.True(t, p.due(now, 5, 0))
+	for range 100 {
+		now = now.Add(time.Second)
+		require.False(t, p.due(now, 5, 0))
+	}
+	require.False(t, p.due(now, 6, 0))
+	now = now.Add(time.Second)
+	require.True(t, p.due(now, 6, 0))
+}
