@@ -173,9 +173,10 @@ func (g *Group) step(t require.TestingT) (d *Delivery, idle bool) {
 	return d, false
 }
 
-// drain steps until there is nothing to do.
+// drain steps until there is nothing to do, which must come.
 func (g *Group) drain(t require.TestingT) (all []*Delivery) {
-	for {
+	for steps := 0; ; steps++ {
+		require.Less(t, steps, 100_000, "deliveries without end")
 		d, idle := g.step(t)
 		if idle {
 			return all
