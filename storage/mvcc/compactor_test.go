@@ -112,11 +112,11 @@ func TestCompactor(t *testing.T) {
 		c := &committer{s: s}
 		var written []entryOf
 		for range rapid.IntRange(1, 5).Draw(t, "rounds") {
-			for range rapid.IntRange(0, 12).Draw(t, "entries") {
+			for range rapid.IntRange(0, 16).Draw(t, "entries") {
 				c.do(t, func(w *Writer) {
 					tx := w.Begin()
 					for range rapid.IntRange(1, 3).Draw(t, "ops") {
-						key := fmt.Appendf(nil, "k%d", rapid.IntRange(0, 6).Draw(t, "key"))
+						key := fmt.Appendf(nil, "k%d", rapid.IntRange(0, 3).Draw(t, "key"))
 						if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
 							_, err = tx.DeleteRange(key, nil, nil)
 						} else {
