@@ -77,7 +77,7 @@ func (o Options) pebbleOptions() *pebble.Options {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		p.Levels[i].FilterType = pebble.TableFilter
 	}
-	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	// A read-triggered compaction locks the database when an iterator is
 	// closed; reads here should cost what they read.
 	p.Experimental.ReadSamplingMultiplier = -1
