@@ -279,6 +279,9 @@ func (s *Server) Close() error {
 		drain, cancel := context.WithTimeout(context.Background(), drainMax)
 		defer cancel()
 		s.halt(drain)
+		if err := s.replica.Store().Flush(); err != nil { // so that the next start need not replay what this one applied
+			s.logger.Warn("could not flush the state", "error", err)
+		}
 		s.ended = errors.Join(s.replica.Close(), s.recorder.Close())
 	})
 	return s.ended

@@ -41,6 +41,7 @@ func (s *Store) InstallSnapshot(name string) error {
 		st.release()
 		return errors.Join(err, st.err)
 	}
+	st.loadHeads(s.o.Logger)
 	return s.replace(st)
 }
 

@@ -15,7 +15,7 @@ type Options struct {
 	FS            vfs.FS                // nil: the disk
 	CacheBytes    int64                 // block cache; 0: 128 MiB
 	MemTableBytes uint64                // 0: 32 MiB
-	FlushInterval time.Duration         // longest an applied entry stays volatile on an store that nothing is written to; 0: 5 s; negative: never by time
+	FlushInterval time.Duration         // a store that nothing is written to flushes after it; 0: 5 s; negative: by no clock or count at all
 	Logger        *slog.Logger          // nil: discards
 	Still         bool                  // remove no compacted history and run no LSM compactions: the state is only looked at
 	Fatal         func(error)           // told when the state cannot go on, nor be closed; nil: a panic instead

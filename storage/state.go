@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/petcd/petcd/storage/engine"
@@ -69,6 +70,13 @@ func openState(dir string, o Options) (*state, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return st, nil
+}
+
+// loadHeads reads ahead what writers need. What cannot be read now is met again by whoever needs it.
+func (st *state) loadHeads(log *slog.Logger) {
+	if err := st.kv.LoadHeads(); err != nil {
+		log.Warn("could not read the keys ahead", "error", err)
+	}
 }
 
 // retain takes a reference; false when the state is closed already.

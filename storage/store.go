@@ -75,6 +75,7 @@ func open(dir string, o Options) (*Store, error) {
 		st.release()
 		return nil, errors.Join(err, st.err)
 	}
+	st.loadHeads(o.Logger)
 	s.state.Store(st)
 	s.hub = watch.NewHub(watch.Config{
 		History:    history{s},

@@ -135,7 +135,10 @@ func (c *crasher) dropRemoved(image *vfs.MemFS) {
 		if err != nil {
 			continue // not yet made
 		}
-		now, _ := c.fs.List(dir)
+		now, err := c.fs.List(dir)
+		if err != nil {
+			panic(err)
+		}
 		for _, name := range there {
 			if !slices.Contains(now, name) && c.rng.IntN(2) == 0 {
 				if err := image.Remove(dir + "/" + name); err != nil {
@@ -248,7 +251,7 @@ func TestCrashLosesNothingThatWasSynced(t *testing.T) {
 	}
 }
 
-var crashSeeds = flag.Int("crash.seeds", 30, "seeds of each kind of crash test")
+var crashSeeds = flag.Int("crash.seeds", 20, "seeds of each kind of crash test")
 
 // hasty makes a log leave a disk soon, and come back soon.
 func hasty(o Options) Options {

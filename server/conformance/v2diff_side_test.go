@@ -170,14 +170,14 @@ func (s *v2Side) headers(header http.Header, index int64) string {
 // decoded they would be the same, so the escape becomes a character that nothing else has.
 const v2NoText = "\ue000"
 
-// v2IndexParam is an index that a request asked for.
-var v2IndexParam = regexp.MustCompile(`Index=[1-9]\d*`)
+// v2IndexParam is a parameter that may be an index; only one that is was shifted when it was sent.
+var v2IndexParam = regexp.MustCompile(`Index=[^&"<\s]*`)
 
 // location is where a request is sent to instead, with the indexes it asked for.
 func (s *v2Side) location(url string) string {
 	return v2IndexParam.ReplaceAllStringFunc(renumber(url, -s.base), func(param string) string {
 		n, err := strconv.ParseInt(strings.TrimPrefix(param, "Index="), 10, 64)
-		if err != nil {
+		if err != nil || n <= 0 {
 			return param
 		}
 		return fmt.Sprintf("Index=%d", n-s.base)

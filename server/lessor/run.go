@@ -45,6 +45,7 @@ func (l *Lessor) lead(ctx context.Context, changed <-chan struct{}) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
+	term := l.replica.Status().Term
 	l.promote()
 	defer l.demote()
 
@@ -56,8 +57,8 @@ func (l *Lessor) lead(ctx context.Context, changed <-chan struct{}) {
 	for {
 		select {
 		case <-changed:
-			if !l.replica.Status().IsLeader {
-				return
+			if now := l.replica.Status(); !now.IsLeader || now.Term != term {
+				return // and begins anew (I1) if it leads again: another may have renewed leases meanwhile
 			}
 			changed = l.replica.LeaderChanged()
 			continue

@@ -156,11 +156,12 @@ func (c *Cluster) kill(ctx context.Context, rng *rand.Rand, members ...int) (int
 
 const (
 	// behind is how many revisions a member misses that needs a snapshot to come back: more than the log
-	// keeps, by StartCluster's and Frequent's flags, and enough for the others to have flushed their states
-	// meanwhile (petcd does every 5 s), as they keep the log until then.
-	behind = 3000
+	// keeps, by StartCluster's and Frequent's flags.
+	behind = 2000
+	// behindCut is after how many more the others have cut their logs, once their states are on disk.
+	behindCut = 500
 	// behindMax is how long to wait for them at most.
-	behindMax = 6 * time.Second
+	behindMax = 8 * time.Second
 )
 
 // leaveBehind kills a member and starts it when the others have cut from their logs what it lacks.
@@ -171,19 +172,26 @@ func (c *Cluster) leaveBehind(ctx context.Context, i int) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, behindMax)
 	defer cancel()
-	other := c.conns[(i+1)%len(c.conns)]
-	first, err := currentRevision(waiting, other)
-	for err == nil {
-		var now int64
-		if now, err = currentRevision(waiting, other); now >= first+behind || !wait(waiting, 20*time.Millisecond) {
-			break
+	other := (i + 1) % len(c.conns)
+	c.progress(waiting, other, behind)
+	for j := range c.conns {
+		if j != i {
+			c.defragment(waiting, j) // which flushes
 		}
 	}
-	// An error is the load's or the clock's: then the member is less far behind, or not at all.
+	c.progress(waiting, other, behindCut)
 	if err := m.Start(); err != nil {
 		return fmt.Errorf("robustness: restart: %w", err)
 	}
 	return nil
+}
+
+// progress waits until a member has n more revisions than now. An error is the load's or the clock's: then there are less.
+func (c *Cluster) progress(ctx context.Context, i int, n int64) {
+	first, err := currentRevision(ctx, c.conns[i])
+	for now := first; err == nil && now < first+n && wait(ctx, 20*time.Millisecond); {
+		now, err = currentRevision(ctx, c.conns[i])
+	}
 }
 
 // pause stops a member's process for a while.

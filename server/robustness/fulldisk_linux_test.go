@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fullMax is the longest that a disk stays full: several flushes of a state fall into it.
+// fullMax is the longest that a disk stays full.
 const fullMax = 6 * time.Second
 
 // FullDisks are disks without room, under running members and under such as start. A member may end over it; when there is
@@ -42,12 +43,15 @@ func FullDisks() []Fault {
 	}
 }
 
-// fill takes all room of a member's disk for a while.
+// fill takes all room of a member's disk for a while, in which the state is to be flushed.
 func (c *Cluster) fill(ctx context.Context, rng *rand.Rand, i int) error {
 	d := c.machines[i].(*disk)
 	if err := d.fill(); err != nil {
 		return err
 	}
+	var flushing sync.WaitGroup
+	defer flushing.Wait()
+	flushing.Go(func() { c.defragment(ctx, i) })
 	wait(ctx, randomUpTo(rng, fullMax))
 	return d.empty()
 }

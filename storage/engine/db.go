@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/petcd/petcd/storage/schema"
 )
@@ -21,11 +22,13 @@ type DB struct {
 	flushInterval time.Duration
 	log           *slog.Logger
 	pdb           *pebble.DB
+	fs            vfs.FS // as Pebble sees it
 
 	durable atomic.Uint64 // applied index as of the newest flush
 	written atomic.Uint64 // applied index as of the newest commit
 
 	health  health
+	probing atomic.Bool   // a probe of the disk is under way
 	unwatch func() error  // ends the watch of the disk
 	flushMu sync.Mutex    // a flush begins, or closed is closed
 	closed  chan struct{} // closed when Close begins
@@ -76,7 +79,7 @@ func open(dir string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(wrap("open", err), wrap("close", unwatch()))
 	}
-	d.pdb = pdb
+	d.pdb, d.fs = pdb, po.FS
 	if err := d.readDurable(); err != nil {
 		return nil, errors.Join(err, wrap("close", pdb.Close()), wrap("close", unwatch()))
 	}

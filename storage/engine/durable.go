@@ -53,12 +53,14 @@ func (d *DB) noteFlush(i pebble.FlushInfo) {
 // does not keep a long tail to replay.
 func (d *DB) flushLoop(ctx context.Context) {
 	defer d.loop.Done()
-	var tick <-chan time.Time
+	var tick, probe <-chan time.Time
 	pace := newPace(d.flushInterval)
 	if d.flushInterval > 0 {
 		t := time.NewTicker(max(d.flushInterval/5, time.Millisecond))
 		defer t.Stop()
-		tick = t.C
+		p := time.NewTicker(d.flushInterval)
+		defer p.Stop()
+		tick, probe = t.C, p.C
 	}
 	for {
 		select {
@@ -74,6 +76,12 @@ func (d *DB) flushLoop(ctx context.Context) {
 			}
 			if _, err := d.pdb.AsyncFlush(); err != nil {
 				d.log.Error("flushing the storage engine failed", "error", err)
+				continue
+			}
+			pace.begun(now)
+		case <-probe:
+			if d.written.Load() != d.durable.Load() && d.probing.CompareAndSwap(false, true) {
+				d.loop.Go(d.probe)
 			}
 		}
 	}

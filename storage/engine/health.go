@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,28 @@ func (d *DB) Health() error {
 
 // Stalls counts reports of operations that took too long.
 func (d *DB) Stalls() uint64 { return d.health.stalls.Load() }
+
+// probeName is the file that probe writes.
+const probeName = "PROBE"
+
+// probe writes a little, so that a disk that hangs is noticed though no flush is due. Of one that fails a flush is asked for, whose
+// failures count.
+func (d *DB) probe() {
+	defer d.probing.Store(false)
+	name := d.fs.PathJoin(d.dir, probeName)
+	f, err := d.fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err == nil {
+		_, err = f.Write([]byte{'\n'})
+		err = errors.Join(err, f.Sync(), f.Close(), d.fs.Remove(name))
+	}
+	if err == nil {
+		return
+	}
+	d.log.Warn("could not write to the state's disk", "error", err)
+	if _, err := d.beginFlush(); err != nil && !errors.Is(err, ErrClosed) {
+		d.log.Error("flushing the storage engine failed", "error", err)
+	}
+}
 
 // healthPoll is how often a flush that is waited for looks at the disk's health.
 const healthPoll = 50 * time.Millisecond

@@ -16,7 +16,7 @@ type Options struct {
 	CacheBytes    int64         // block cache; 0: 128 MiB
 	MemTableBytes uint64        // size of one memtable; 0: 32 MiB
 	Still         bool          // run no LSM compactions by itself
-	FlushInterval time.Duration // longest an applied entry stays volatile on an engine that nothing is written to; 0: 5 s; negative: never by time
+	FlushInterval time.Duration // an engine that nothing is written to flushes after it, see pace; 0: 5 s; negative: by no clock or count at all
 	Logger        *slog.Logger  // nil: discards
 	Fatal         func(error)   // told of ErrFatal, once; it must not block; nil: a panic instead
 	Damaged       func(error)   // told of every block that is not what was written; it must not block; nil: nobody
@@ -48,7 +48,7 @@ func (o Options) withDefaults() Options {
 // formatMajorVersion is set explicitly: unset means Pebble's oldest format.
 const formatMajorVersion = pebble.FormatValueSeparation
 
-// pebbleOptions are the settings the measurements in docs/decisions chose.
+// pebbleOptions are the settings the measurements in docs/performance.md and docs/decisions chose.
 func (o Options) pebbleOptions() *pebble.Options {
 	p := &pebble.Options{
 		FS:                          markerFS{o.FS},

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// An engine that is written to flushes by itself when the log holds what takes about a second to replay, or after half a
-// minute: a flush is cheap, but the compactions that follow rewrite far more than it wrote.
+// An engine that is written to flushes by itself when so much of the log would have to be replayed that it takes a second or two,
+// or after half a minute: a flush is cheap, but the compactions that follow rewrite far more than it wrote.
 const (
 	flushEntries = 64 << 10
 	flushAge     = 30 * time.Second
@@ -16,12 +16,12 @@ const (
 type pace struct {
 	quiet   time.Duration // when nothing was written for so long
 	entries uint64        // when so many are volatile
-	age     time.Duration // when one has been for so long
+	age     time.Duration // when the last flush was so long ago
 
 	seen    uint64    // applied index at the last look
 	changed time.Time // when it was last seen to change
-	asked   uint64    // applied index at the last flush that was asked for
-	since   time.Time // when something volatile was first seen since; zero: nothing is
+	flushed uint64    // applied index of the newest flush, under way ones included
+	since   time.Time // of that flush, or when something volatile was first seen since; zero: nothing is
 }
 
 // newPace varies the limits by a quarter, so that members that apply the same entries don't all flush, and compact, at once.
@@ -35,17 +35,18 @@ func (p *pace) due(now time.Time, written, durable uint64) bool {
 	if written != p.seen {
 		p.seen, p.changed = written, now
 	}
-	volatile := written - max(durable, p.asked)
-	if volatile == 0 {
+	if durable > p.flushed { // a full memtable was flushed
+		p.flushed, p.since = durable, now
+	}
+	if written <= p.flushed { // less, where the two were read beside a commit
 		p.since = time.Time{}
 		return false
 	}
 	if p.since.IsZero() {
 		p.since = now
 	}
-	if volatile < p.entries && now.Sub(p.changed) < p.quiet && now.Sub(p.since) < p.age {
-		return false
-	}
-	p.asked, p.since = written, time.Time{}
-	return true
+	return written-p.flushed >= p.entries || now.Sub(p.changed) >= p.quiet || now.Sub(p.since) >= p.age
 }
+
+// begun notes that a flush of what due was asked about is under way.
+func (p *pace) begun(now time.Time) { p.flushed, p.since = p.seen, now }

@@ -44,6 +44,7 @@ func TestPace(t *testing.T) {
 				}
 				if p.due(now, written, durable) {
 					require.Less(t, durable, written, "nothing to flush")
+					p.begun(now)
 					durable = written
 					flushes++
 				}
@@ -54,13 +55,16 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestPaceAsksOnce does not ask again for what is being flushed.
+// TestPaceAsksOnce does not ask again for what is being flushed, but for what could not be.
 func TestPaceAsksOnce(t *testing.T) {
 	p := newPace(time.Second)
 	now := time.Now()
 	require.False(t, p.due(now, 5, 0))
 	now = now.Add(time.Second)
 	require.True(t, p.due(now, 5, 0))
+	now = now.Add(time.Second)
+	require.True(t, p.due(now, 5, 0), "it was not begun")
+	p.begun(now)
 	for range 100 {
 		now = now.Add(time.Second)
 		require.False(t, p.due(now, 5, 0))
@@ -68,4 +72,18 @@ func TestPaceAsksOnce(t *testing.T) {
 	require.False(t, p.due(now, 6, 0))
 	now = now.Add(time.Second)
 	require.True(t, p.due(now, 6, 0))
+}
+
+// TestPaceAfterAFullMemtable counts from the flush of a memtable that was full, and stands a written index that is the lower one.
+func TestPaceAfterAFullMemtable(t *testing.T) {
+	p := newPace(time.Minute)
+	now := time.Now()
+	require.False(t, p.due(now, 1, 0))
+	now = now.Add(p.age - time.Second)
+	require.False(t, p.due(now, 1000, 900))
+	now = now.Add(p.age - time.Second)
+	require.False(t, p.due(now, 2000, 900))
+	require.True(t, p.due(now.Add(time.Second), 3000, 900))
+	require.False(t, p.due(now.Add(time.Second), 3000, 3001))
+	require.False(t, p.due(now.Add(2*p.age), 3000, 3001))
 }

@@ -8,9 +8,13 @@ import (
 	"github.com/petcd/petcd/storage/schema"
 )
 
-// headCacheMax is the number of heads in one generation of the cache: some
-// twenty-five megabytes when both are full of keys of 60 bytes.
-const headCacheMax = 64 << 10
+const (
+	// headCacheMax is the number of heads in one generation of the cache: some
+	// twenty-five megabytes when two are full of keys of 60 bytes.
+	headCacheMax = 64 << 10
+	// headsLoadMax is how many bytes of keys are read ahead at most.
+	headsLoadMax = 8 << 20
+)
 
 // head is what the apply loop knows of a key.
 type head struct {
@@ -26,8 +30,9 @@ type head struct {
 // is full it becomes the old one, and what the old one held is forgotten
 // unless it was used again. It costs one map look-up for a hit and no list.
 //
-// Of a store whose keys all fit the cache is whole: a key that it does not hold
-// does not exist, so that a new key, too, costs one map look-up.
+// Of a store that had few keys when it was opened the cache is whole, until they
+// are too many: a key that it does not hold does not exist, so that a new key,
+// too, costs one map look-up.
 //
 // It belongs to the apply loop and is ahead of the engine by the dirty heads
 // of the batch that is being built.
@@ -38,13 +43,16 @@ type headCache struct {
 	whole bool
 }
 
-// newHeadCache returns an empty cache of at most 3*max clean heads.
+// newHeadCache returns an empty cache of at most 3*max clean heads, or 2*max
+// while it is whole.
 func newHeadCache(max int) *headCache {
 	return &headCache{max: max, young: make(map[string]*head), old: nil}
 }
 
-// fill makes an empty cache whole, unless db has more than max keys.
+// fill makes an empty cache whole, unless db has more than max keys, or than
+// headsLoadMax bytes of them.
 func (c *headCache) fill(db *engine.DB) (err error) {
+	bytes := 0
 	lower, upper := schema.TableBounds(schema.TableHeads)
 	it, err := db.NewIter(engine.IterOptions{Lower: lower, Upper: upper})
 	if err != nil {
@@ -52,13 +60,13 @@ func (c *headCache) fill(db *engine.DB) (err error) {
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.First(); ok; ok = it.Next() {
-		if len(c.young) == c.max {
-			c.reset()
-			return nil
-		}
 		key, err := schema.RecordBody(it.Key())
 		if err != nil {
 			return corrupt(err)
+		}
+		if bytes += len(key); len(c.young) == c.max || bytes > headsLoadMax {
+			c.reset()
+			return nil
 		}
 		value, err := it.Value()
 		if err != nil {
@@ -100,13 +108,19 @@ func (c *headCache) get(db *engine.DB, key []byte) (*head, error) {
 
 // turn begins a new generation if the young one is full. One that a single
 // batch has made far too large, as the deletion of a big range does, is
-// forgotten at once. A whole one first forgets keys that do not exist, and is
-// whole no more if that leaves too many. REQUIRES: no head is dirty, or the batch's overlay would be
-// lost.
+// forgotten at once. A whole one first forgets keys that do not exist; if that
+// leaves too many it is whole no more. REQUIRES: no head is dirty, or the
+// batch's overlay would be lost.
 func (c *headCache) turn() {
 	if c.whole && len(c.young) > 2*c.max {
 		maps.DeleteFunc(c.young, func(_ string, h *head) bool { return !h.live })
 		c.whole = len(c.young) <= c.max
+		for key := range c.young {
+			if len(c.young) <= 2*c.max {
+				break
+			}
+			delete(c.young, key)
+		}
 	}
 	switch n := len(c.young); {
 	case c.whole:

@@ -31,64 +31,80 @@ func TestHeadCacheIsBounded(t *testing.T) {
 	}
 }
 
-// TestWholeHeadCache writes and deletes keys at random, more and fewer than a cache takes, and opens the store again now and
-// then: whatever the cache holds, a transaction sees the keys that a naive twin has.
+// TestWholeHeadCache writes and deletes keys, in turns few of them, many that soon go again, and more than a cache takes, and opens
+// the store again now and then: whatever the cache holds, a transaction sees the keys that a naive twin has.
 func TestWholeHeadCache(t *testing.T) {
-	fs := vfs.NewMem()
-	db, err := engine.Create("db", engine.Options{FS: fs, FlushInterval: -1})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-
 	const most = 16
-	var s *Store
-	twin := map[string]int64{} // versions
-	filled, lost := 0, 0
-	for index := range 3000 {
-		if index%100 == 0 {
-			s, err = Open(db)
-			require.NoError(t, err)
-			s.heads = newHeadCache(most)
-			require.NoError(t, s.heads.fill(db))
-			require.Equal(t, len(twin) <= most, s.heads.whole)
-		}
-		whole := s.heads.whole
-		b := db.NewBatch()
-		w := s.NewWriter(b)
-		for range 1 + random.IntN(4) {
-			// Phases of few keys and of many.
-			key := fmt.Appendf(nil, "k%02d", random.IntN(10+70*(index/500%2)))
-			tx := w.Begin()
-			before, err := tx.Head(key)
-			require.NoError(t, err)
-			require.Equal(t, twin[string(key)], before.Version)
-			if random.IntN(3) > 0 {
-				_, err = tx.Put(key, []byte("v"), 0)
-				twin[string(key)]++
-			} else {
-				_, err = tx.DeleteRange(key, nil, nil)
-				delete(twin, string(key))
+	var whole, pruned, lost int // batches after which the cache was whole, of them those that made it smaller, and those that ended it
+	for seed := range uint64(5) {
+		db, err := engine.Create("db", engine.Options{FS: vfs.NewMem(), FlushInterval: -1})
+		require.NoError(t, err)
+		random := rand.New(rand.NewPCG(seed, 0))
+		var s *Store
+		twin := map[string]int64{} // versions
+		for batch := range 600 {
+			phase := batch / 100 % 3
+			if batch%50 == 0 {
+				s, err = Open(db)
+				require.NoError(t, err)
+				s.heads = newHeadCache(most)
+				require.NoError(t, s.LoadHeads())
+				require.Equal(t, len(twin) <= most, s.heads.whole)
 			}
-			require.NoError(t, err)
-			tx.End()
+			before, young := s.heads.whole, len(s.heads.young)
+			w := s.NewWriter(db.NewBatch())
+			if phase == 1 && batch%100 == 0 {
+				deleteAll(t, w)
+				clear(twin)
+			}
+			for range 1 + random.IntN(4) {
+				key := fmt.Appendf(nil, "k%03d", random.IntN([]int{10, 100, 100}[phase]))
+				tx := w.Begin()
+				head, err := tx.Head(key)
+				require.NoError(t, err)
+				require.Equal(t, twin[string(key)], head.Version)
+				_, err = tx.Put(key, []byte("v"), 0)
+				require.NoError(t, err)
+				twin[string(key)]++
+				tx.End()
+				if phase == 1 || phase == 0 && random.IntN(3) == 0 {
+					tx := w.Begin()
+					_, err = tx.DeleteRange(key, nil, nil)
+					require.NoError(t, err)
+					delete(twin, string(key))
+					tx.End()
+				}
+			}
+			if random.IntN(200) == 0 { // what was not committed never was
+				require.NoError(t, w.Close())
+				twin = versions(t, s)
+				continue
+			}
+			require.NoError(t, w.Commit(uint64(batch+1), 1))
+			switch {
+			case s.heads.whole:
+				whole++
+				require.LessOrEqual(t, len(s.heads.young), 2*most)
+				if len(s.heads.young) < young {
+					pruned++
+				}
+			case before:
+				lost++
+			}
 		}
-		if random.IntN(20) == 0 { // what was not committed never was
-			require.NoError(t, w.Close())
-			twin = versions(t, s)
-			continue
-		}
-		require.NoError(t, w.Commit(uint64(index+1), 1))
-		if s.heads.whole {
-			filled++
-			require.LessOrEqual(t, len(s.heads.young), 2*most)
-		} else if whole {
-			lost++
-		}
+		require.NoError(t, db.Close())
 	}
-	require.NotZero(t, filled)
+	require.NotZero(t, whole)
+	require.NotZero(t, pruned)
 	require.NotZero(t, lost)
+}
+
+// deleteAll deletes every key.
+func deleteAll(t *testing.T, w *Writer) {
+	tx := w.Begin()
+	_, err := tx.DeleteRange([]byte("k"), []byte("l"), nil)
+	require.NoError(t, err)
+	tx.End()
 }
 
 // versions reads the version of every live key.

@@ -57,14 +57,23 @@ func Open(db *engine.DB) (*Store, error) {
 	if p.counts, err = loadCounts(db); err != nil {
 		return nil, err
 	}
-	if p.counts.Total() <= headCacheMax {
-		if err := s.heads.fill(db); err != nil {
-			return nil, fmt.Errorf("mvcc: read the keys: %w", err)
-		}
-	}
 	s.compacted.Store(compacted)
 	s.published.Store(p)
 	return s, nil
+}
+
+// LoadHeads reads ahead what writers have to know of the keys, where that is
+// little. It comes before the first Writer, and may fail: then they read what
+// they need.
+func (s *Store) LoadHeads() error {
+	if s.Keys() > headCacheMax {
+		return nil
+	}
+	if err := s.heads.fill(s.db); err != nil {
+		s.heads.reset()
+		return fmt.Errorf("mvcc: read the keys: %w", err)
+	}
+	return nil
 }
 
 // Revision is the newest revision, 1 for a store nothing was written to.
