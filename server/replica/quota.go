@@ -28,8 +28,14 @@ type quota struct {
 	r   *Replica
 	max atomic.Int64 // negative: no quota
 
-	size  atomic.Int64 // as last read
-	added atomic.Int64 // by writes since
+	size    atomic.Int64 // as last read
+	added   atomic.Int64 // by writes since
+	written atomic.Int64 // by writes since the start
+
+	// Used by run only.
+	flushed int64  // of written, at least so much is in tables, and so in the size
+	next    int64  // of written, when index was applied
+	index   uint64 // what flushed waits for to become next
 
 	mu      sync.Mutex
 	raising int  // proposals of an alarm that are under way
@@ -51,6 +57,7 @@ func (q *quota) available(bytes int64) bool {
 	if q.max.Load() < 0 {
 		return true
 	}
+	q.written.Add(bytes)
 	if q.size.Load()+q.added.Add(bytes) < q.max.Load() {
 		return true
 	}
@@ -63,6 +70,16 @@ func (q *quota) refresh() {
 	total, _ := q.r.store.Size()
 	q.size.Store(total)
 	q.added.Add(-added)
+}
+
+// volatile is what was written and may be in no table yet.
+func (q *quota) volatile() int64 {
+	written := q.written.Load()
+	if q.r.store.DurableApplied() >= q.index {
+		q.flushed, q.next = q.next, written
+		q.index, _ = q.r.store.Applied()
+	}
+	return written - q.flushed
 }
 
 // exceeded takes over the answer to a write that the quota refused: it is given once the alarm is raised, so that who
@@ -134,7 +151,8 @@ func (q *quota) isMine(wasUp bool) bool {
 }
 
 // run lowers the alarm when there is space again, until ctx ends. An alarm that is up at the start counts as raised for
-// want of space; one that an operator raises later is left to the operator.
+// want of space; one that an operator raises later is left to the operator. Near the limit it has flushed what is in no table, as
+// the size is that of the tables.
 func (q *quota) run(ctx context.Context) {
 	if q.max.Load() < 0 {
 		return
@@ -146,6 +164,12 @@ func (q *quota) run(ctx context.Context) {
 			return
 		}
 		q.refresh()
+		if q.size.Load()+q.volatile() >= q.max.Load() && !up {
+			if err := q.r.store.Flush(); err != nil {
+				q.r.logger.Warn("could not flush the state to learn its size", "error", err)
+			}
+			q.refresh()
+		}
 		mine := q.isMine(up)
 		up = q.raised()
 		if up && mine && float64(q.size.Load()) < quotaClear*float64(q.max.Load()) {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// An engine that is written to flushes by itself when so much of the log would have to be replayed that it takes a second or two,
+// An engine that is written to flushes by itself when so much of the log would have to be replayed that it takes two or three seconds,
 // or after half a minute: a flush is cheap, but the compactions that follow rewrite far more than it wrote.
 const (
-	flushEntries = 64 << 10
+	flushEntries = 128 << 10
 	flushAge     = 30 * time.Second
 )
 
