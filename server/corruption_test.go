@@ -105,6 +105,10 @@ func TestAHealthyMemberStartsBesideABadOne(t *testing.T) {
 		m.Restart()
 	}
 	bad.Stop()
+	revision = fillKeys(t, c, c.Client(c.Leader()), 101, 102) // the bad one has a revision of its own, too
+	for _, m := range c.Members {
+		c.Eventually(func() bool { return m == bad || m.Server.Replica().Store().Revision() >= revision }, "it can be compared")
+	}
 	bad.Config.FeatureGates["InitialCorruptCheck"] = true
 	require.ErrorIs(t, bad.TryStart(), corruption.ErrInconsistent)
 }
