@@ -150,3 +150,14 @@ func TestMemberWhoseStateCannotGoOnEndsWithTheReason(t *testing.T) {
 	require.Error(t, m.Server.Close(), "it says that it could not close its state")
 	m.Server = nil
 }
+
+// A stop that only then learns that the state cannot be written ends all the same.
+func TestMemberWhoseStateCannotGoOnStops(t *testing.T) {
+	var broken atomic.Bool
+	c := servertest.Start(t, 1, servertest.WithFS(func(_ *servertest.Member, fs vfs.FS) vfs.FS { return brokenManifest{fs, &broken} }))
+	m := c.Members[0]
+	fillKeys(t, c, c.Client(), 0, 10)
+	broken.Store(true)
+	require.Error(t, m.Server.Close(), "it says that it could not close its state")
+	m.Server = nil
+}

@@ -32,6 +32,8 @@ const (
 
 	// drainMax is how long calls under way may take to end at Close.
 	drainMax = 250 * time.Millisecond
+	// flushMax is how long the state's last flush may take at Close.
+	flushMax = 10 * time.Second
 )
 
 // errWedged is returned by Close when the state cannot be closed any more.
@@ -263,7 +265,8 @@ func (s *Server) PeerURLs() []url.URL { return s.ports.peerURLs }
 // Replica is the member's copy of the state, for tests and tools in the same process.
 func (s *Server) Replica() *replica.Replica { return s.replica }
 
-// Close hands leadership on, ends what is under way, and releases everything. It returns what the last part of that said.
+// Close hands leadership on, ends what is under way, flushes the state, and releases everything. It returns what the last part of
+// that said.
 func (s *Server) Close() error {
 	s.once.Do(func() {
 		if s.wedged.Load() {
@@ -279,12 +282,32 @@ func (s *Server) Close() error {
 		drain, cancel := context.WithTimeout(context.Background(), drainMax)
 		defer cancel()
 		s.halt(drain)
-		if err := s.replica.Store().Flush(); err != nil { // so that the next start need not replay what this one applied
-			s.logger.Warn("could not flush the state", "error", err)
+		s.flushState()
+		if s.wedged.Load() {
+			s.ended = errWedged
+			return
 		}
 		s.ended = errors.Join(s.replica.Close(), s.recorder.Close())
 	})
 	return s.ended
+}
+
+// flushState spares the next start what this one applied, unless the disk is in trouble or takes long.
+func (s *Server) flushState() {
+	store := s.replica.Store()
+	if applied, _ := store.Applied(); store.DurableApplied() >= applied || store.Health() != nil {
+		return
+	}
+	flushed := make(chan error, 1)
+	go func() { flushed <- store.Flush() }()
+	select {
+	case err := <-flushed:
+		if err != nil {
+			s.logger.Warn("could not flush the state", "error", err)
+		}
+	case <-time.After(flushMax):
+		s.logger.Warn("could not flush the state in time", "limit", flushMax)
+	}
 }
 
 // Abort ends the member without handing leadership on or letting calls end: as near to a crash as one process can come in

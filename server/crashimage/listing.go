@@ -58,10 +58,10 @@ func listOnce(vfsFS vfs.FS, dir string) (*listing, error) {
 	return l, nil
 }
 
-// passing tells that a file is no part of a database at rest: its lock, manifests, which are copied by another way, and
-// files that are renamed once they are whole.
+// passing tells that a file is no part of a database at rest: its lock, what probes its disk, manifests, which are copied by
+// another way, and files that are renamed once they are whole.
 func passing(name string) bool {
-	return name == "LOCK" || name == "lost+found" || strings.HasPrefix(name, "MANIFEST-") ||
+	return name == "LOCK" || name == "PROBE" || name == "lost+found" || strings.HasPrefix(name, "MANIFEST-") ||
 		strings.HasSuffix(name, ".dbtmp")
 }
 

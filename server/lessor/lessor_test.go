@@ -25,6 +25,7 @@ type fake struct {
 	lessor   *Lessor
 	mu       sync.Mutex
 	leader   bool
+	term     uint64
 	changed  chan struct{}
 	proposed []*pb.InternalRaftRequest
 	err      error // of proposals
@@ -70,7 +71,7 @@ func (f *fake) LeadsNow(bool) bool {
 func (f *fake) Status() replica.Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return replica.Status{IsLeader: f.leader}
+	return replica.Status{IsLeader: f.leader, Term: f.term}
 }
 
 func (f *fake) LeaderChanged() <-chan struct{} {
@@ -139,6 +140,20 @@ func TestExpiredLeasesAreRevokedInOrderOfExpiry(t *testing.T) {
 		l.Revoked(2)
 		time.Sleep(20 * time.Second)
 		require.Equal(t, []int64{2, 3, 1}, uniq(f.revoked()))
+	})
+}
+
+// A leader that lost and regained leadership before it looked gives all leases their time again: another one may have renewed them.
+func TestALeaderAgainBeginsAnew(t *testing.T) {
+	f := newFake()
+	bubble(t, f, func(_ context.Context, l *Lessor) {
+		l.Granted(1, 10)
+		time.Sleep(9 * time.Second)
+		f.set(func() { f.term++ })
+		time.Sleep(10 * time.Second)
+		require.Empty(t, f.revoked())
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []int64{1}, uniq(f.revoked()))
 	})
 }
 

@@ -57,10 +57,10 @@ func (l *Lessor) lead(ctx context.Context, changed <-chan struct{}) {
 	for {
 		select {
 		case <-changed:
+			changed = l.replica.LeaderChanged() // before Status, which then misses nothing
 			if now := l.replica.Status(); !now.IsLeader || now.Term != term {
 				return // and begins anew (I1) if it leads again: another may have renewed leases meanwhile
 			}
-			changed = l.replica.LeaderChanged()
 			continue
 		case <-ctx.Done():
 			return

@@ -33,7 +33,7 @@ type quota struct {
 	written atomic.Int64 // by writes since the start
 
 	// Used by run only.
-	flushed int64  // of written, at least so much is in tables, and so in the size
+	flushed int64  // of written, so much is in tables, and so in the size, but for the batch that was being applied
 	next    int64  // of written, when index was applied
 	index   uint64 // what flushed waits for to become next
 
@@ -164,7 +164,8 @@ func (q *quota) run(ctx context.Context) {
 			return
 		}
 		q.refresh()
-		if q.size.Load()+q.volatile() >= q.max.Load() && !up {
+		volatile, size, most := q.volatile(), q.size.Load(), q.max.Load()
+		if !up && size < most && size+volatile >= most && q.r.store.Health() == nil {
 			if err := q.r.store.Flush(); err != nil {
 				q.r.logger.Warn("could not flush the state to learn its size", "error", err)
 			}

@@ -23,7 +23,7 @@ type fullFS struct {
 
 // Create implements vfs.FS.
 func (f fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if strings.HasSuffix(name, ".sst") && f.refuse.Add(-1) >= 0 {
+	if (strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, probeName)) && f.refuse.Add(-1) >= 0 {
 		return nil, errors.New("no space left on device")
 	}
 	return f.FS.Create(name, c)
@@ -69,6 +69,24 @@ func TestFlushGivesUp(t *testing.T) {
 	require.EqualValues(t, 5, d.DurableApplied())
 	require.NoError(t, d.Close())
 	require.ErrorIs(t, d.Flush(), ErrClosed)
+}
+
+// On a full disk neither the pace nor probes fill the queue of memtables: writes go on in memory, and Close returns.
+func TestAFullDiskStopsNoWrites(t *testing.T) {
+	fs := fullFS{vfs.NewMem(), new(atomic.Int32)}
+	d, err := Create("engine", Options{FS: fs, FlushInterval: time.Millisecond, MemTableBytes: 256 << 10})
+	require.NoError(t, err)
+	fs.refuse.Store(1 << 30)
+	for index := uint64(1); d.backoff.failures.Load() < 8; index++ {
+		b := d.NewBatch()
+		require.NoError(t, b.SetApplied(schema.Applied{Index: index, Term: 1, Revision: 1}))
+		require.NoError(t, b.Commit())
+		time.Sleep(time.Millisecond) // not so many that a memtable fills
+	}
+	// The one in use, the pace's, and that of a probe before the first failure.
+	require.LessOrEqual(t, d.pdb.Metrics().MemTable.Count, int64(3))
+	fs.refuse.Store(0)
+	require.NoError(t, d.Close())
 }
 
 // A disk that hangs shows as long as it does, and a while after.

@@ -58,7 +58,7 @@ func (d *DB) flushLoop(ctx context.Context) {
 	if d.flushInterval > 0 {
 		t := time.NewTicker(max(d.flushInterval/5, time.Millisecond))
 		defer t.Stop()
-		p := time.NewTicker(d.flushInterval)
+		p := time.NewTicker(max(d.flushInterval, time.Millisecond))
 		defer p.Stop()
 		tick, probe = t.C, p.C
 	}

@@ -28,6 +28,7 @@ type health struct {
 
 	mu      sync.Mutex
 	last    error     // of the newest failure of background work
+	fatal   error     // ErrFatal, once it has happened
 	stalled time.Time // when the newest report of a stall came
 	stall   string    // what it said
 }
@@ -37,6 +38,13 @@ func (h *health) noteFailure(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last = err
+}
+
+// noteFatal keeps what ended the engine.
+func (h *health) noteFatal(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fatal = err
 }
 
 // noteSlow is called for an operation that takes too long, again and again until it ends.
@@ -55,12 +63,14 @@ func (h *health) watched(fs vfs.FS) (watched vfs.FS, unwatch func() error) {
 }
 
 // Health is why the disk under the engine cannot be relied on: ErrDiskFailing when flushes or LSM compactions fail again and
-// again, ErrDiskStalled when an operation hangs; nil while all is well. It is cheap.
+// again, ErrDiskStalled when an operation hangs, ErrFatal after that; nil while all is well. It is cheap.
 func (d *DB) Health() error {
 	failures := d.backoff.failures.Load()
 	d.health.mu.Lock()
 	defer d.health.mu.Unlock()
 	switch {
+	case d.health.fatal != nil:
+		return d.health.fatal
 	case failures >= failuresMax:
 		return fmt.Errorf("%w: %d times in a row: %w", ErrDiskFailing, failures, d.health.last)
 	case !d.health.stalled.IsZero() && time.Since(d.health.stalled) < stallSeen:
@@ -76,9 +86,12 @@ func (d *DB) Stalls() uint64 { return d.health.stalls.Load() }
 const probeName = "PROBE"
 
 // probe writes a little, so that a disk that hangs is noticed though no flush is due. Of one that fails a flush is asked for, whose
-// failures count.
+// failures count; while a flush fails Pebble tries again by itself, and another one would only take another memtable.
 func (d *DB) probe() {
 	defer d.probing.Store(false)
+	if d.backoff.failures.Load() > 0 {
+		return
+	}
 	name := d.fs.PathJoin(d.dir, probeName)
 	f, err := d.fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err == nil {

@@ -27,10 +27,8 @@ func newOpening(o *Options) *opening {
 			case p.failed <- err:
 			default:
 			}
-		case later != nil:
-			later(err)
 		default:
-			panic(err)
+			later(err)
 		}
 	}
 	return p

@@ -45,6 +45,9 @@ func (p *pace) due(now time.Time, written, durable uint64) bool {
 	if p.since.IsZero() {
 		p.since = now
 	}
+	if p.flushed > durable { // that flush is under way, or fails and is tried again
+		return false
+	}
 	return written-p.flushed >= p.entries || now.Sub(p.changed) >= p.quiet || now.Sub(p.since) >= p.age
 }
 

@@ -71,7 +71,8 @@ func TestPaceAsksOnce(t *testing.T) {
 	}
 	require.False(t, p.due(now, 6, 0))
 	now = now.Add(time.Second)
-	require.True(t, p.due(now, 6, 0))
+	require.False(t, p.due(now, 6, 0), "the one under way has not ended")
+	require.True(t, p.due(now, 6, 5))
 }
 
 // TestPaceAfterAFullMemtable counts from the flush of a memtable that was full, and stands a written index that is the lower one.
