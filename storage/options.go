@@ -14,7 +14,7 @@ import (
 type Options struct {
 	FS            vfs.FS                // nil: the disk
 	CacheBytes    int64                 // block cache; 0: 128 MiB
-	MemTableBytes uint64                // 0: 64 MiB
+	MemTableBytes uint64                // 0: 32 MiB
 	FlushInterval time.Duration         // a store that nothing is written to flushes after it; 0: 5 s; negative: by no clock or count at all
 	Logger        *slog.Logger          // nil: discards
 	Still         bool                  // remove no compacted history and run no LSM compactions: the state is only looked at

@@ -151,7 +151,7 @@ func (d *DB) Compact(ctx context.Context) error {
 // Size returns the bytes the folder takes on disk, and an estimate of those
 // that hold live records. The second is never above the first: alerts divide
 // one by the other. What is still in memtables is in neither: Pebble tells the
-// size of their arenas only, 64 MiB each when nothing is in them.
+// size of their arenas only, 32 MiB each when nothing is in them.
 func (d *DB) Size() (total, inUse int64) {
 	m := d.pdb.Metrics()
 	tables := m.Total()

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	FS            vfs.FS        // nil: the disk
 	CacheBytes    int64         // block cache; 0: 128 MiB
-	MemTableBytes uint64        // size of one memtable; 0: 64 MiB
+	MemTableBytes uint64        // size of one memtable; 0: 32 MiB
 	Still         bool          // run no LSM compactions by itself
 	FlushInterval time.Duration // an engine that nothing is written to flushes after it, see pace; 0: 5 s; negative: by no clock or count at all
 	Logger        *slog.Logger  // nil: discards
@@ -31,7 +31,7 @@ func (o Options) withDefaults() Options {
 		o.CacheBytes = 128 << 20
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 64 << 20
+		o.MemTableBytes = 32 << 20
 	}
 	if o.FlushInterval == 0 {
 		o.FlushInterval = 5 * time.Second
@@ -55,7 +55,7 @@ func (o Options) pebbleOptions() *pebble.Options {
 		Comparer:                    comparer,
 		FormatMajorVersion:          formatMajorVersion,
 		DisableWAL:                  true,
-		CacheSize:                   o.CacheBytes,
+		CacheSize:                   o.CacheBytes, // of which Pebble takes what memtables need
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
 		DisableAutomaticCompactions: o.Still,
