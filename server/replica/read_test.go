@@ -14,7 +14,7 @@ func TestReadsWaitForTheState(t *testing.T) {
 	stop := start(t, r)
 	require.Eventually(t, func() bool { return r.cluster.Version() != nil }, patience, pollEvery)
 	<-r.ready // the version and the member are published: the last entry of a start is applied
-	require.True(t, r.LeadsNow(true) && r.LeadsNow(false))
+	require.Eventually(t, func() bool { return r.LeadsNow(true) && r.LeadsNow(false) }, patience, pollEvery)
 	applied := r.applied.index.Swap(0)
 	require.False(t, r.LeadsNow(true) || r.LeadsNow(false))
 	read := make(chan error, 1)
