@@ -133,12 +133,18 @@ func (f brokenFile) Sync() error {
 	return f.File.Sync()
 }
 
-func TestMemberWhoseStateCannotGoOnEndsWithTheReason(t *testing.T) {
+// withBrokenManifest starts a member, has something in its state, and lets its manifest fail from now on.
+func withBrokenManifest(t *testing.T) (*servertest.Cluster, *servertest.Member) {
+	t.Helper()
 	var broken atomic.Bool
 	c := servertest.Start(t, 1, servertest.WithFS(func(_ *servertest.Member, fs vfs.FS) vfs.FS { return brokenManifest{fs, &broken} }))
-	m := c.Members[0]
 	fillKeys(t, c, c.Client(), 0, 10)
 	broken.Store(true)
+	return c, c.Members[0]
+}
+
+func TestMemberWhoseStateCannotGoOnEndsWithTheReason(t *testing.T) {
+	c, m := withBrokenManifest(t)
 	go func() { _ = m.Server.Replica().Store().Flush() }()
 	select {
 	case err := <-m.Server.Err():
@@ -153,11 +159,7 @@ func TestMemberWhoseStateCannotGoOnEndsWithTheReason(t *testing.T) {
 
 // A stop that only then learns that the state cannot be written ends all the same.
 func TestMemberWhoseStateCannotGoOnStops(t *testing.T) {
-	var broken atomic.Bool
-	c := servertest.Start(t, 1, servertest.WithFS(func(_ *servertest.Member, fs vfs.FS) vfs.FS { return brokenManifest{fs, &broken} }))
-	m := c.Members[0]
-	fillKeys(t, c, c.Client(), 0, 10)
-	broken.Store(true)
+	_, m := withBrokenManifest(t)
 	require.Error(t, m.Server.Close(), "it says that it could not close its state")
 	m.Server = nil
 }
