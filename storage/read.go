@@ -27,6 +27,19 @@ func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*Ra
 	return st.kv.Range(ctx, key, end, o)
 }
 
+// Each reads as Range does, but hands the keys to fn one by one as it goes, so
+// that they are never all in memory. A key is fn's until it returns. The result
+// has no KVs.
+func (s *Store) Each(ctx context.Context, key, end []byte, o RangeOptions, fn func(*mvccpb.KeyValue) error) (*RangeResult, error) {
+	st, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer st.release()
+	s.ops.ranges.Inc()
+	return st.kv.Each(ctx, key, end, o, fn)
+}
+
 // Stream reads as Range does, but hands the keys to fn in chunks of about
 // chunkBytes as it goes; all are as of one revision. fn keeps what it is
 // given. The result has no KVs.

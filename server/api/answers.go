@@ -20,8 +20,12 @@ type answerBudget struct {
 }
 
 const (
-	// copies is how often a large answer is in memory: as keys and values, and as the message that is sent.
+	// copies is how often a large answer is in memory that is not encoded as it is read: as keys and values, and as the message that
+	// is sent.
 	copies = 2
+
+	// chargeBytes is how much of an answer that is encoded as it is read is charged at once.
+	chargeBytes = 64 << 10
 
 	// freeBytes is more than the largest value that a request brings, as servers are configured by default.
 	freeBytes = 2 << 20
@@ -49,16 +53,16 @@ var _ apply.Snapshotter = (*answerReader)(nil)
 
 // Range implements apply.Reader.
 func (r *answerReader) Range(ctx context.Context, key, end []byte, o storage.RangeOptions) (*storage.RangeResult, error) {
-	o.Charge = r.charge
+	o.Charge = func(bytes int) error { return r.charge(bytes, copies) }
 	return r.Store.Range(ctx, key, end, o)
 }
 
-// charge takes from the budget for so many bytes more of the answer.
-func (r *answerReader) charge(bytes int) error {
+// charge takes from the budget for so many bytes more of the answer, which are in memory so often.
+func (r *answerReader) charge(bytes int, times int64) error {
 	if r.free -= bytes; r.free >= 0 {
 		return nil
 	}
-	more := copies * int64(-r.free)
+	more := times * int64(-r.free)
 	r.free, r.more = 0, true
 	b := r.budget
 	b.mu.Lock()

@@ -38,7 +38,7 @@ func (c *stuckConn) Read(p []byte) (int, error) {
 
 // Answers that are not read keep their memory, and others of that size are refused until it is free; small ones never are.
 func TestLargeAnswersHaveABudget(t *testing.T) {
-	h := serve(t, func(c *config.Config) { c.MaxAnswerBytes = 16 << 20 })
+	h := serve(t, func(c *config.Config) { c.MaxAnswerBytes = 7 << 20 })
 	kv := pb.NewKVClient(h.conn)
 	value := bytes.Repeat([]byte("v"), 1<<20)
 	for i := range 10 {
@@ -66,7 +66,7 @@ func TestLargeAnswersHaveABudget(t *testing.T) {
 		defer close(ended)
 		_, _ = pb.NewKVClient(deaf).Range(ctx, all) // it never ends by itself
 	}()
-	h.taken(t, func(bytes int64) bool { return bytes > 16<<20 })
+	h.taken(t, func(bytes int64) bool { return bytes > 7<<20 })
 	refused := func(err error) bool { return errors.Is(rpctypes.Error(err), rpctypes.ErrTooManyRequests) }
 	_, err = kv.Range(t.Context(), all)
 	require.True(t, refused(err), "%v", err)

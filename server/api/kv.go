@@ -23,7 +23,7 @@ func (s *kvService) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRes
 		return nil, err
 	}
 	start := time.Now()
-	resp, err := s.read(ctx, r)
+	resp, err := read(ctx, s.Server, r, s.rangeNow)
 	s.metrics.requests.rangeRead.observe(start, err)
 	if err != nil {
 		return nil, wire(err)
@@ -32,12 +32,12 @@ func (s *kvService) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRes
 	return resp, nil
 }
 
-// read reads keys, after everything acknowledged before unless the request
+// read reads keys by now, after everything acknowledged before unless the request
 // takes what this member has.
-func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
+func read[R any](ctx context.Context, s *Server, r *pb.RangeRequest, now func(context.Context, *answerReader, *pb.RangeRequest) (R, error)) (none R, _ error) {
 	if !r.Serializable {
 		if err := s.replica.ReadBarrier(ctx); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
 	var from *answerReader
@@ -45,13 +45,13 @@ func (s *Server) read(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 		from = s.answers.reader(ctx, s.replica.Store())
 	}
 	if users := s.replica.Auth(); !users.Enabled() {
-		if resp, err := s.rangeNow(ctx, from, r); !users.Enabled() {
+		if resp, err := now(ctx, from, r); !users.Enabled() {
 			return resp, err
 		} // what was written since it was turned on is not for everybody
 	}
 	return permitted(ctx, s,
 		unexpired(reads(r.GetKey(), r.GetRangeEnd())),
-		func(*auth.View, auth.Caller) (*pb.RangeResponse, error) { return s.rangeNow(ctx, from, r) })
+		func(*auth.View, auth.Caller) (R, error) { return now(ctx, from, r) })
 }
 
 // rangeNow reads keys from what this member has, on an account if there is one.

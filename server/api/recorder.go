@@ -20,12 +20,9 @@ import (
 
 // recordUnary records a unary call for the request log.
 func (s *Server) recordUnary(ctx context.Context, method string, start time.Time, took time.Duration, req, resp any, err error) {
-	in, out := 0, 0
-	if m, ok := req.(proto.Message); ok {
-		in = proto.Size(m)
-	}
-	if m, ok := resp.(proto.Message); ok && err == nil {
-		out = proto.Size(m)
+	in, out := sizeOf(req), 0
+	if err == nil {
+		out = sizeOf(resp)
 	}
 	if !s.recorder.Wants(took, in+out) {
 		return
@@ -37,6 +34,17 @@ func (s *Server) recordUnary(ctx context.Context, method string, start time.Time
 		recordCost(q, resp)
 	}
 	s.recorder.Record(q)
+}
+
+// sizeOf is a message's size; 0 if it is none.
+func sizeOf(v any) int {
+	switch m := v.(type) {
+	case *rangeAnswer:
+		return m.Size()
+	case proto.Message:
+		return proto.Size(m)
+	}
+	return 0
 }
 
 // recordStream records the end of a stream.
@@ -132,6 +140,8 @@ func recordCost(q *requestlog.Request, resp any) {
 	switch r := resp.(type) {
 	case *pb.RangeResponse:
 		q.Keys, q.Count = int64(len(r.Kvs)), r.Count
+	case *rangeAnswer:
+		q.Keys, q.Count = r.keys, r.count
 	case *pb.PutResponse:
 		q.Keys = 1
 	case *pb.DeleteRangeResponse:

@@ -109,19 +109,19 @@ func New(o Options) (*Server, error) {
 	s.grpc = grpc.NewServer(options...)
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 	services := recipes.NewChannel(s.admit)
-	s.registerStore(services)
-	s.register(s.grpc, services)
+	s.registerStore(services, &pb.KV_ServiceDesc)
+	s.register(s.grpc, services, &pb.KV_ServiceDesc)
 	if c.GRPCFastPath && !s.traced {
 		s.rpc = rpc.New(s.rpcOptions(&c))
-		s.register(s.rpc, services)
+		s.register(s.rpc, services, encodedKV())
 	}
 	m.addServices(s.grpc.GetServiceInfo())
 	return s, nil
 }
 
 // register adds all services to a transport.
-func (s *Server) register(r grpc.ServiceRegistrar, services *recipes.Channel) {
-	s.registerStore(r)
+func (s *Server) register(r grpc.ServiceRegistrar, services *recipes.Channel, kv *grpc.ServiceDesc) {
+	s.registerStore(r, kv)
 	pb.RegisterClusterServer(r, &clusterService{Server: s})
 	pb.RegisterAuthServer(r, &authService{Server: s})
 	pb.RegisterMaintenanceServer(r, &maintenanceService{Server: s})
@@ -130,8 +130,8 @@ func (s *Server) register(r grpc.ServiceRegistrar, services *recipes.Channel) {
 }
 
 // registerStore adds the services that the recipes use, too.
-func (s *Server) registerStore(r grpc.ServiceRegistrar) {
-	pb.RegisterKVServer(r, &kvService{Server: s})
+func (s *Server) registerStore(r grpc.ServiceRegistrar, kv *grpc.ServiceDesc) {
+	r.RegisterService(kv, &kvService{Server: s})
 	pb.RegisterWatchServer(r, &watchService{Server: s})
 	pb.RegisterLeaseServer(r, &leaseService{Server: s})
 }

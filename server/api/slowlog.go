@@ -55,8 +55,11 @@ type requestStats struct {
 func describe(req, resp any) requestStats {
 	switch r := req.(type) {
 	case *pb.RangeRequest:
-		resp, _ := resp.(*pb.RangeResponse)
-		return requestStats{0, resp.GetCount(), proto.Size(r), proto.Size(resp), r.String()}
+		st := requestStats{0, 0, proto.Size(r), sizeOf(resp), r.String()}
+		if resp, ok := resp.(interface{ GetCount() int64 }); ok {
+			st.responses = resp.GetCount()
+		}
+		return st
 	case *pb.PutRequest:
 		resp, _ := resp.(*pb.PutResponse)
 		return requestStats{1, 0, proto.Size(r), proto.Size(resp), pb.NewLoggablePutRequest(r).String()}

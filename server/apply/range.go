@@ -75,6 +75,11 @@ func isKeyOrder(req *pb.RangeRequest) bool {
 	return req.GetSortTarget() == pb.RangeRequest_KEY && req.GetSortOrder() != pb.RangeRequest_DESCEND
 }
 
+// IsReadInOrder tells whether the answer is what is read, as it is read: whole keys, all of them up to the limit.
+func IsReadInOrder(req *pb.RangeRequest) bool {
+	return isKeyOrder(req) && !HasRevisionFilters(req) && !req.GetCountOnly() && !req.GetKeysOnly()
+}
+
 // HasRevisionFilters tells whether the request asks for keys of certain revisions only.
 func HasRevisionFilters(req *pb.RangeRequest) bool {
 	return req.GetMinModRevision() != 0 || req.GetMaxModRevision() != 0 ||

@@ -5,11 +5,11 @@ func (s *stream) answer() {
 	m, o := s.head.method, &s.conn.server.options
 	resp, err := m.unary.Handler(m.service, s.ctx, s.decodeRequest, o.Unary)
 	if err != nil {
-		_ = s.send(nil, statusOf(err)) // nobody waits for it any more
+		_ = s.send(body{}, statusOf(err)) // nobody waits for it any more
 		return
 	}
-	body, err := s.encode(resp)
-	_ = s.send(body, statusOf(err)) // as above
+	answer, err := s.encode(resp)
+	_ = s.send(answer, statusOf(err)) // as above
 }
 
 // decodeRequest fills the handler's request in, once.
@@ -25,5 +25,5 @@ func (s *stream) serve() {
 	} else {
 		err = o.Stream(m.service, ss, m.info(), m.stream.Handler)
 	}
-	_ = s.send(nil, statusOf(err)) // nobody waits for it any more
+	_ = s.send(body{}, statusOf(err)) // nobody waits for it any more
 }

@@ -58,15 +58,18 @@ func (s *stream) decompress(p []byte) ([]byte, error) {
 	return out, nil
 }
 
-// encode makes a message of the pool, with its prefix. The status of the error is the call's.
-func (s *stream) encode(v any) (*[]byte, error) {
+// encode makes a message with its prefix. The status of the error is the call's.
+func (s *stream) encode(v any) (body, error) {
+	if e, ok := v.(Encoder); ok {
+		return s.encoded(e.Encoding())
+	}
 	pm, ok := v.(proto.Message)
 	if !ok {
-		return nil, status.Errorf(codes.Internal, "grpc: error while marshaling: %T is no protobuf message", v)
+		return body{}, status.Errorf(codes.Internal, "grpc: error while marshaling: %T is no protobuf message", v)
 	}
 	size := proto.Size(pm)
-	if size > math.MaxInt32-prefixLen {
-		return nil, status.Errorf(codes.ResourceExhausted, "trying to send message larger than max (%d vs. %d)", size, math.MaxInt32)
+	if size > messageMax {
+		return body{}, errTooLarge(size)
 	}
 	buf := pool.Get(prefixLen + size)
 	p, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend((*buf)[:prefixLen], pm)
@@ -75,21 +78,52 @@ func (s *stream) encode(v any) (*[]byte, error) {
 	}
 	if err != nil {
 		pool.Put(buf)
-		return nil, status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err)
+		return body{}, status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err)
 	}
+	s.countSent(size)
+	if s.compresses(size) {
+		return s.compress(buf)
+	}
+	prefix(p, size)
+	return body{first: buf}, nil
+}
+
+// encoded is encode for what is encoded.
+func (s *stream) encoded(e *Encoded) (body, error) {
+	size := e.Size()
+	if size > messageMax {
+		return body{}, errTooLarge(size)
+	}
+	s.countSent(size)
+	if s.compresses(size) {
+		return s.compress(e.joined())
+	}
+	return e.body(), nil
+}
+
+// errTooLarge refuses a message in grpc-go's words.
+func errTooLarge(size int) error {
+	return status.Errorf(codes.ResourceExhausted, "trying to send message larger than max (%d vs. %d)", size, math.MaxInt32)
+}
+
+// countSent counts a message's bytes, uncompressed.
+func (s *stream) countSent(size int) {
 	if c := s.conn.server.options.Sent; c != nil {
 		c.Add(float64(size))
 	}
-	p[0] = 0
-	if s.head.compressor != nil && size > 0 {
-		return s.compress(buf)
-	}
-	binary.BigEndian.PutUint32(p[1:], uint32(size))
-	return buf, nil
 }
 
-// compress makes a compressed message of one that is not; the client's messages are compressed, too.
-func (s *stream) compress(plain *[]byte) (*[]byte, error) {
+// compresses tells whether a message is compressed: the client's are, too.
+func (s *stream) compresses(size int) bool { return s.head.compressor != nil && size > 0 }
+
+// prefix writes what stands before a message of that size that is not compressed.
+func prefix(p []byte, size int) {
+	p[0] = 0
+	binary.BigEndian.PutUint32(p[1:], uint32(size))
+}
+
+// compress makes a compressed message of one that is not.
+func (s *stream) compress(plain *[]byte) (body, error) {
 	defer pool.Put(plain)
 	var out bytes.Buffer
 	out.Write([]byte{1, 0, 0, 0, 0})
@@ -101,9 +135,9 @@ func (s *stream) compress(plain *[]byte) (*[]byte, error) {
 		err = w.Close()
 	}
 	if err != nil {
-		return nil, status.Errorf(codes.Internal, "grpc: error while compressing: %v", err)
+		return body{}, status.Errorf(codes.Internal, "grpc: error while compressing: %v", err)
 	}
 	p := out.Bytes()
 	binary.BigEndian.PutUint32(p[1:], uint32(len(p)-prefixLen))
-	return &p, nil
+	return body{first: &p}, nil
 }

@@ -18,7 +18,11 @@ const (
 	// readBuffer is how much of a connection is read at once. It stays with the connection.
 	readBuffer = 8 << 10
 	// keptBuffer is the largest write buffer that a connection keeps while it has nothing to write.
-	keptBuffer = 64 << 10
+	keptBuffer = 16 << 10
+	// largeBuffer is a write buffer that takes all that is put into it before it is full, and one message's frame more.
+	largeBuffer = 256<<10 + 2*frameMax
+	// frameHeader is the size of what every frame begins with.
+	frameHeader = 9
 	// cachedHead is the size of the largest request head that is kept for the next call of its method.
 	cachedHead = 4 << 10
 	// idleWorkers is how many goroutines wait for a call; their stacks have grown already.

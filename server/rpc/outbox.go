@@ -8,11 +8,37 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// body is a message with its prefix, in buffers of the pool. The zero value is none.
+type body struct {
+	first *[]byte
+	rest  []*[]byte
+}
+
+// none tells whether there is no message.
+func (b *body) none() bool { return b.first == nil }
+
+// next frees the first buffer.
+func (b *body) next() {
+	pool.Put(b.first)
+	b.first = nil
+	if len(b.rest) > 0 {
+		b.first, b.rest = b.rest[0], b.rest[1:]
+	}
+}
+
+// free frees all of it.
+func (b *body) free() {
+	for !b.none() {
+		b.next()
+	}
+}
+
 // outbox is what a stream has to send. It holds one message at most: who has another one waits.
 type outbox struct {
-	window  int64   // what may be sent
-	message *[]byte // with its prefix; nil: none
-	sent    int     // bytes of it
+	window  int64 // what may be sent
+	message body  // what has not been sent of it
+	at      int   // bytes of its first buffer that have
+	sent    int64 // bytes of all messages
 	end     *status.Status
 	listed  bool    // among the connection's ready
 	next    *stream // of them
@@ -25,18 +51,18 @@ type outbox struct {
 
 // send takes a message, the stream's end, or both. It waits while the message before has not left, or while the write buffer
 // is full.
-func (s *stream) send(m *[]byte, end *status.Status) error {
+func (s *stream) send(m body, end *status.Status) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if end != nil {
 		s.returned()
 	}
-	if m == nil && s.message != nil {
+	if m.none() && !s.message.none() {
 		s.end = end
 		return nil
 	}
-	for !s.over && (s.message != nil || c.full()) {
+	for !s.over && (!s.message.none() || c.full()) {
 		if s.wake == nil {
 			s.wake = make(chan struct{})
 		}
@@ -49,22 +75,20 @@ func (s *stream) send(m *[]byte, end *status.Status) error {
 		c.mu.Lock()
 	}
 	if s.over {
-		if m != nil {
-			pool.Put(m)
-		}
+		m.free()
 		return s.gone()
 	}
 	s.end = end
-	if m == nil {
+	if m.none() {
 		if end != nil {
 			c.sendEnd(s, end)
 		}
 		return nil
 	}
-	s.message, s.sent = m, 0
+	s.message, s.at = m, 0
 	c.list(s)
 	c.pump()
-	if s.message != nil && s.head.method.unary != nil {
+	if !s.message.none() && s.head.method.unary != nil {
 		s.awaitReader()
 	}
 	return nil
@@ -78,7 +102,7 @@ func (s *stream) awaitReader() {
 		s.conn.mu.Lock()
 		defer s.conn.mu.Unlock()
 		switch {
-		case s.over || s.message == nil:
+		case s.over || s.message.none():
 		case s.sent > sent:
 			s.awaitReader()
 		default:
@@ -100,7 +124,7 @@ type turns struct{ first, last *stream }
 
 // list puts a stream at the end of them.
 func (c *conn) list(s *stream) {
-	if s.listed || s.message == nil {
+	if s.listed || s.message.none() {
 		return
 	}
 	s.listed = true
@@ -130,19 +154,23 @@ func (c *conn) pump() {
 		if s.over {
 			continue
 		}
-		rest := (*s.message)[s.sent:]
+		rest := (*s.message.first)[s.at:]
 		n := int(min(int64(len(rest)), frameMax, c.window, s.window))
+		c.room(frameHeader + n)
 		c.frame(http2.FrameData, 0, s.id, n)
 		c.out = append(c.out, rest[:n]...)
 		c.afterSending()
 		c.window -= int64(n)
 		s.window -= int64(n)
-		if s.sent += n; s.sent < len(*s.message) {
+		s.sent += int64(n)
+		if s.at += n; s.at == len(*s.message.first) {
+			s.message.next()
+			s.at = 0
+		}
+		if !s.message.none() {
 			c.list(s)
 			continue
 		}
-		pool.Put(s.message)
-		s.message = nil
 		if s.end != nil {
 			c.sendEnd(s, s.end)
 		}
@@ -152,10 +180,7 @@ func (c *conn) pump() {
 
 // dropOutbox frees what is in the outbox.
 func (s *stream) dropOutbox() {
-	if s.message != nil {
-		pool.Put(s.message)
-		s.message = nil
-	}
+	s.message.free()
 	if s.unread != nil {
 		s.unread.Stop()
 	}

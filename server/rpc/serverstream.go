@@ -77,7 +77,7 @@ func (s *serverStream) fail(err error) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !s.over && s.message == nil {
+	if !s.over && s.message.none() {
 		c.sendEnd(s.stream, statusOf(err))
 	}
 	return err

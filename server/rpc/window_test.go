@@ -160,7 +160,7 @@ func TestUnreadAnswersHoldNothingUp(t *testing.T) {
 	eventually(t, s, "all answers wait", func(c *conn) bool {
 		waiting := 0
 		for _, s := range c.streams {
-			if s.message != nil {
+			if !s.message.none() {
 				waiting++
 			}
 		}

@@ -10,7 +10,6 @@ import (
 // themselves come out of slabs: a range of a thousand keys costs a few dozen
 // allocations and not three thousand.
 type collector struct {
-	limit    int64 // 0: none
 	keysOnly bool
 	charge   func(bytes int) error // RangeOptions.Charge
 
@@ -19,7 +18,6 @@ type collector struct {
 	bytes []byte
 	size  int // bytes of keys and values collected
 	owed  int // bytes that were not charged yet
-	err   error
 }
 
 // Slabs grow from what one key needs up to these.
@@ -28,11 +26,8 @@ const (
 	slabBytesMax = 64 << 10
 )
 
-// full says that the limit is reached.
-func (c *collector) full() bool { return c.limit > 0 && int64(len(c.kvs)) >= c.limit }
-
-// add copies an item and says whether there is room for another.
-func (c *collector) add(it item) bool {
+// add copies an item. Its error is the charge's.
+func (c *collector) add(it item) error {
 	if len(c.slab) == 0 {
 		c.slab = make([]mvccpb.KeyValue, min(max(1, len(c.kvs)), slabKeysMax))
 	}
@@ -40,8 +35,10 @@ func (c *collector) add(it item) bool {
 	if !c.keysOnly {
 		need += len(it.value.Value)
 	}
-	if c.owed += need + keyValueBytes; c.owed >= chargeBytes && c.settle() != nil {
-		return false
+	if c.owed += need + keyValueBytes; c.owed >= chargeBytes {
+		if err := c.settle(); err != nil {
+			return err
+		}
 	}
 	kv := &c.slab[0]
 	c.slab = c.slab[1:]
@@ -52,25 +49,23 @@ func (c *collector) add(it item) bool {
 	if !c.keysOnly && len(it.value.Value) > 0 {
 		kv.Value = c.copy(it.value.Value)
 	}
-	kv.CreateRevision = it.value.Create
-	kv.ModRevision = it.mod
-	kv.Version = it.value.Version
-	kv.Lease = it.value.Lease
+	it.fill(kv)
 	c.size += need
 	c.kvs = append(c.kvs, kv)
-	return !c.full()
+	return nil
 }
 
 // keyValueBytes is what a KeyValue takes beside its key and value.
 const keyValueBytes = int(unsafe.Sizeof(mvccpb.KeyValue{}) + unsafe.Sizeof(&mvccpb.KeyValue{}))
 
-// settle charges for what was taken. After an error it charges no more.
+// settle charges for what was taken.
 func (c *collector) settle() error {
-	if c.charge != nil && c.err == nil && c.owed > 0 {
-		c.err = c.charge(c.owed)
-	}
+	owed := c.owed
 	c.owed = 0
-	return c.err
+	if c.charge == nil || owed == 0 {
+		return nil
+	}
+	return c.charge(owed)
 }
 
 // copy moves b to the front of the slab and cuts it off, so that appending to

@@ -1,6 +1,8 @@
 package mvcc
 
 import (
+	"context"
+
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
@@ -19,8 +21,13 @@ type newest struct {
 	value                       []byte
 }
 
+// isNewest tells whether a whole key is asked for as it is now.
+func isNewest(end []byte, o RangeOptions) bool {
+	return len(end) == 0 && o.Revision <= 0 && !o.CountOnly && !o.KeysOnly
+}
+
 // rangeNewest reads one key at the newest revision.
-func (s *Store) rangeNewest(key []byte, o RangeOptions) (*RangeResult, error) {
+func (s *Store) rangeNewest(ctx context.Context, key []byte, o RangeOptions) (*RangeResult, error) {
 	revision := s.Revision()
 	n, place := s.recent.Find(key)
 	if n != nil && n.mod <= revision {
@@ -37,8 +44,8 @@ func (s *Store) rangeNewest(key []byte, o RangeOptions) (*RangeResult, error) {
 		return nil, err
 	}
 	defer v.close()
-	r := &RangeResult{Revision: v.current}
-	if err := v.rangeOne(r, key, o); err != nil {
+	r, err := v.rangeKeys(ctx, key, nil, o)
+	if err != nil {
 		return nil, err
 	}
 	if v.headsExact && len(r.KVs) == 1 {

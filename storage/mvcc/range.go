@@ -17,7 +17,7 @@ type RangeOptions struct {
 	KeysOnly  bool  // keys without values
 
 	// Charge, unless nil, hears of the memory that the keys take, in pieces of about chargeBytes. Its error ends a Range, and is the
-	// Range's. A Stream does not call it.
+	// Range's. Each and Stream do not call it.
 	Charge func(bytes int) error
 }
 
@@ -36,8 +36,8 @@ type RangeResult struct {
 // Range reads the keys in [key, end), by etcd's convention for end, as of a
 // revision.
 func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*RangeResult, error) {
-	if len(end) == 0 && o.Revision <= 0 && !o.CountOnly && !o.KeysOnly {
-		return s.rangeNewest(key, o)
+	if isNewest(end, o) {
+		return s.rangeNewest(ctx, key, o)
 	}
 	v, err := s.view(o.Revision)
 	if err != nil {
@@ -49,24 +49,8 @@ func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*Ra
 
 // rangeKeys reads a range as the view sees it.
 func (v *view) rangeKeys(ctx context.Context, key, end []byte, o RangeOptions) (*RangeResult, error) {
-	r := &RangeResult{Revision: v.current}
-	if len(end) == 0 {
-		return r, v.rangeOne(r, key, o)
-	}
-	if emptyRange(key, end) {
-		return r, nil
-	}
-	var err error
-	if o.CountOnly {
-		r.Count, err = v.count(ctx, key, end)
-		return r, err
-	}
-	c := collector{limit: o.Limit, keysOnly: o.KeysOnly, charge: o.Charge}
-	if o.KeysOnly && v.headsExact {
-		err = v.scanHeads(ctx, key, end, c.add)
-	} else {
-		err = v.scan(ctx, key, end, c.add)
-	}
+	c := collector{keysOnly: o.KeysOnly, charge: o.Charge}
+	r, err := v.visit(ctx, key, end, o, c.add)
 	if err == nil {
 		err = c.settle()
 	}
@@ -74,30 +58,55 @@ func (v *view) rangeKeys(ctx context.Context, key, end []byte, o RangeOptions) (
 		return nil, err
 	}
 	r.KVs = c.kvs
-	r.Count = int64(len(c.kvs))
-	if c.full() {
-		if r.Count, err = v.count(ctx, key, end); err != nil {
-			return nil, err
-		}
-		r.More = r.Count > int64(len(c.kvs))
-	}
 	return r, nil
 }
 
-// rangeOne reads one key: a single seek.
-func (v *view) rangeOne(r *RangeResult, key []byte, o RangeOptions) error {
-	it, ok, err := v.get(key)
-	if err != nil || !ok {
-		return err
+// visit reads a range as the view sees it and hands each key to add, whose error ends it. The result has no KVs.
+func (v *view) visit(ctx context.Context, key, end []byte, o RangeOptions, add func(item) error) (*RangeResult, error) {
+	r := &RangeResult{Revision: v.current}
+	switch {
+	case len(end) == 0: // a single seek
+		it, ok, err := v.get(key)
+		if err != nil || !ok {
+			return r, err
+		}
+		r.Count = 1
+		if !o.CountOnly {
+			err = add(it)
+		}
+		return r, err
+	case emptyRange(key, end):
+		return r, nil
+	case o.CountOnly:
+		var err error
+		r.Count, err = v.count(ctx, key, end)
+		return r, err
 	}
-	r.Count = 1
-	if !o.CountOnly {
-		c := collector{keysOnly: o.KeysOnly, charge: o.Charge}
-		c.add(it)
-		r.KVs = c.kvs
-		return c.settle()
+	scan := v.scan
+	if o.KeysOnly && v.headsExact {
+		scan = v.scanHeads
 	}
-	return nil
+	var added int64
+	var refused error
+	err := scan(ctx, key, end, func(it item) bool {
+		added++
+		refused = add(it)
+		return refused == nil && added != o.Limit
+	})
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Count = added
+	if added > 0 && added == o.Limit {
+		if r.Count, err = v.count(ctx, key, end); err != nil {
+			return nil, err
+		}
+		r.More = r.Count > added
+	}
+	return r, nil
 }
 
 // emptyRange says that [key, end) can hold nothing: etcd answers such a range

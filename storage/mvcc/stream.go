@@ -6,6 +6,36 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
+// Each reads as Range does, but hands the keys to fn one by one as it goes, in
+// order. A key is fn's until it returns. The result has no KVs. An error of fn
+// ends the reading and is returned.
+func (s *Store) Each(ctx context.Context, key, end []byte, o RangeOptions, fn func(*mvccpb.KeyValue) error) (*RangeResult, error) {
+	if isNewest(end, o) {
+		o.Charge = nil
+		r, err := s.rangeNewest(ctx, key, o)
+		if err != nil || len(r.KVs) == 0 {
+			return r, err
+		}
+		kv := r.KVs[0]
+		r.KVs = nil
+		return r, fn(kv)
+	}
+	v, err := s.view(o.Revision)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	var kv mvccpb.KeyValue
+	return v.visit(ctx, key, end, o, func(it item) error {
+		kv.Key = it.key
+		if !o.KeysOnly {
+			kv.Value = it.value.Value
+		}
+		it.fill(&kv)
+		return fn(&kv)
+	})
+}
+
 // Stream reads as Range does, but hands the keys to fn in chunks of about
 // chunkBytes as it goes, so that memory does not grow with the range. The
 // result has no KVs. An error of fn ends the stream and is returned.
@@ -17,52 +47,18 @@ func (s *Store) Stream(ctx context.Context, key, end []byte, o RangeOptions, chu
 		return nil, err
 	}
 	defer v.close()
-	if len(end) == 0 || o.CountOnly {
-		r, err := v.rangeKeys(ctx, key, end, o)
-		if err != nil || len(r.KVs) == 0 {
-			return r, err
-		}
-		kvs := r.KVs
-		r.KVs = nil
-		return r, fn(kvs)
-	}
-	return v.stream(ctx, key, end, o, chunkBytes, fn)
-}
-
-// stream is Stream for more than one key.
-func (v *view) stream(ctx context.Context, key, end []byte, o RangeOptions, chunkBytes int,
-	fn func([]*mvccpb.KeyValue) error,
-) (*RangeResult, error) {
-	r := &RangeResult{Revision: v.current}
-	if emptyRange(key, end) {
-		return r, nil
-	}
 	c := collector{keysOnly: o.KeysOnly}
-	var sent int64
-	var fnErr error
-	err := v.scan(ctx, key, end, func(it item) bool {
-		c.add(it)
-		sent++
-		if c.size >= chunkBytes {
-			fnErr = fn(c.take())
+	r, err := v.visit(ctx, key, end, o, func(it item) error {
+		if err := c.add(it); err != nil || c.size < chunkBytes {
+			return err
 		}
-		return fnErr == nil && (o.Limit <= 0 || sent < o.Limit)
+		return fn(c.take())
 	})
-	if err == nil {
-		err = fnErr
-	}
 	if err == nil && len(c.kvs) > 0 {
 		err = fn(c.take())
 	}
 	if err != nil {
 		return nil, err
-	}
-	r.Count = sent
-	if o.Limit > 0 && sent == o.Limit {
-		if r.Count, err = v.count(ctx, key, end); err != nil {
-			return nil, err
-		}
-		r.More = r.Count > sent
 	}
 	return r, nil
 }

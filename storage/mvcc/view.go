@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
 	"github.com/petcd/petcd/storage/engine"
 	"github.com/petcd/petcd/storage/schema"
 )
@@ -86,6 +88,14 @@ type item struct {
 	key   []byte
 	mod   int64
 	value schema.Version
+}
+
+// fill sets all of a KeyValue but the key and the value.
+func (it *item) fill(kv *mvccpb.KeyValue) {
+	kv.CreateRevision = it.value.Create
+	kv.ModRevision = it.mod
+	kv.Version = it.value.Version
+	kv.Lease = it.value.Lease
 }
 
 // get finds one key. Bloom filters spare most of the work when it has no

@@ -1,0 +1,87 @@
+package rpc
+
+import "math"
+
+// Encoder is an answer whose handler made its bytes, which are sent instead of a message's.
+type Encoder interface {
+	Encoding() *Encoded
+}
+
+// Encoded is a message's bytes, written one after the other, in pieces: a large message is in no buffer of its size, and what has
+// been sent of it is free. The zero value is an empty message. An Encoded is sent once.
+type Encoded struct {
+	pieces []*[]byte // of the pool; the first begins with room for the prefix
+	size   int
+}
+
+const (
+	pieceMin = 1 << 10
+	pieceMax = 64 << 10
+
+	// messageMax is what a message may have, as grpc-go counts.
+	messageMax = math.MaxInt32 - prefixLen
+)
+
+// Encoding makes an Encoded an Encoder.
+func (e *Encoded) Encoding() *Encoded { return e }
+
+// Size is how many bytes were written.
+func (e *Encoded) Size() int { return e.size }
+
+// Append adds to the message. Of one that is too large to be sent only the size is kept.
+func (e *Encoded) Append(p []byte) {
+	if e.size += len(p); e.size > messageMax {
+		e.Free()
+		return
+	}
+	for len(p) > 0 {
+		last := e.room()
+		n := copy((*last)[len(*last):cap(*last)], p)
+		*last, p = (*last)[:len(*last)+n], p[n:]
+	}
+}
+
+// room is a piece with room.
+func (e *Encoded) room() *[]byte {
+	if n := len(e.pieces); n > 0 && len(*e.pieces[n-1]) < cap(*e.pieces[n-1]) {
+		return e.pieces[n-1]
+	}
+	piece := pool.Get(min(max(pieceMin, e.size), pieceMax))
+	*piece = (*piece)[:0]
+	if len(e.pieces) == 0 {
+		*piece = (*piece)[:prefixLen]
+	}
+	e.pieces = append(e.pieces, piece)
+	return piece
+}
+
+// Free gives the memory of a message back that is not sent.
+func (e *Encoded) Free() {
+	for _, piece := range e.pieces {
+		pool.Put(piece)
+	}
+	e.pieces = nil
+}
+
+// body is the message with its prefix, to be sent.
+func (e *Encoded) body() body {
+	if len(e.pieces) == 0 {
+		e.room()
+	}
+	first := e.pieces[0]
+	prefix(*first, e.size)
+	b := body{first: first, rest: e.pieces[1:]}
+	e.pieces = nil
+	return b
+}
+
+// joined is the message in one buffer of the pool, with room for the prefix.
+func (e *Encoded) joined() *[]byte {
+	buf := pool.Get(prefixLen + e.size)
+	p := (*buf)[:0]
+	for _, piece := range e.pieces {
+		p = append(p, *piece...)
+	}
+	e.Free()
+	return buf
+}
