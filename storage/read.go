@@ -28,8 +28,8 @@ func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*Ra
 }
 
 // Each reads as Range does, but hands the keys to fn one by one as it goes, so
-// that they are never all in memory. A key is fn's until it returns. The result
-// has no KVs.
+// that they are never all in memory. A key is valid until fn returns, and its
+// bytes are not to be changed. The result has no KVs.
 func (s *Store) Each(ctx context.Context, key, end []byte, o RangeOptions, fn func(*mvccpb.KeyValue) error) (*RangeResult, error) {
 	st, err := s.acquire()
 	if err != nil {

@@ -20,7 +20,7 @@ type answerBudget struct {
 }
 
 const (
-	// copies is how often a large answer is in memory that is not encoded as it is read: as keys and values, and as the message that
+	// copies is how often a large answer that is not encoded as it is read is in memory: as keys and values, and as the message that
 	// is sent.
 	copies = 2
 

@@ -66,7 +66,7 @@ func TestLargeAnswersHaveABudget(t *testing.T) {
 		defer close(ended)
 		_, _ = pb.NewKVClient(deaf).Range(ctx, all) // it never ends by itself
 	}()
-	h.taken(t, func(bytes int64) bool { return bytes > 7<<20 })
+	h.taken(t, func(bytes int64) bool { return bytes > 7<<20 && bytes < 9<<20 })
 	refused := func(err error) bool { return errors.Is(rpctypes.Error(err), rpctypes.ErrTooManyRequests) }
 	_, err = kv.Range(t.Context(), all)
 	require.True(t, refused(err), "%v", err)

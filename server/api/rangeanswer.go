@@ -51,7 +51,7 @@ const (
 )
 
 // add adds a key.
-func (a *rangeAnswer) add(kv *mvccpb.KeyValue) {
+func (a *rangeAnswer) add(kv *mvccpb.KeyValue) error {
 	size := sizeOfBytes(kv.Key) + sizeOfInt(kv.CreateRevision) + sizeOfInt(kv.ModRevision) + sizeOfInt(kv.Version) +
 		sizeOfBytes(kv.Value) + sizeOfInt(kv.Lease)
 	b := protowire.AppendTag(a.head[:0], fieldKvs, protowire.BytesType)
@@ -69,9 +69,12 @@ func (a *rangeAnswer) add(kv *mvccpb.KeyValue) {
 		b = protowire.AppendVarint(b, uint64(len(kv.Value)))
 	}
 	a.head = b
-	a.Append(b)
-	a.Append(kv.Value)
 	a.keys++
+	if _, err := a.Write(b); err != nil {
+		return err
+	}
+	_, err := a.Write(kv.Value)
+	return err
 }
 
 // sizeOfBytes is what a field of bytes takes, of a number below 16.
@@ -110,8 +113,8 @@ func (a *rangeAnswer) finish() error {
 		b = protowire.AppendTag(b, fieldMore, protowire.VarintType)
 		b = protowire.AppendVarint(b, 1)
 	}
-	a.Append(appendInt(b, fieldCount, a.count))
-	return nil
+	_, err = a.Write(appendInt(b, fieldCount, a.count))
+	return err
 }
 
 // encodedKV is KV's description, with a Range whose answers may be encoded as they are read.
@@ -130,7 +133,7 @@ func encodedKV() *grpc.ServiceDesc {
 	return &d
 }
 
-// rangeEncoded is Range; the answer is a *rangeAnswer where keys are returned as they are read.
+// rangeEncoded is Range; the answer is a *rangeAnswer where whole keys are returned as they are read, of more than one.
 func (s *kvService) rangeEncoded(ctx context.Context, req any) (any, error) {
 	r := req.(*pb.RangeRequest)
 	if len(r.GetRangeEnd()) == 0 || !apply.IsReadInOrder(r) {
@@ -140,43 +143,56 @@ func (s *kvService) rangeEncoded(ctx context.Context, req any) (any, error) {
 		return nil, err
 	}
 	start := time.Now()
-	a, err := read(ctx, s.Server, r, s.encodeNow)
+	var a *rangeAnswer
+	_, err := read(ctx, s.Server, r, func(ctx context.Context, account *answerReader, r *pb.RangeRequest) (*rangeAnswer, error) {
+		if a != nil {
+			a.Free() // it was read under rules that hold no more
+		}
+		a = &rangeAnswer{head: make([]byte, 0, headSize)}
+		return a, s.encodeInto(ctx, a, account, r)
+	})
 	if err == nil {
 		s.fill(a.header)
 		err = a.finish()
 	}
 	s.metrics.requests.rangeRead.observe(start, err)
 	if err != nil {
+		if a != nil {
+			a.Free()
+		}
 		return nil, wire(err)
 	}
 	return a, nil
 }
 
-// encodeNow is rangeNow, encoded.
-func (s *Server) encodeNow(ctx context.Context, account *answerReader, r *pb.RangeRequest) (*rangeAnswer, error) {
+// headSize is what stands before most values: a key, and four numbers.
+const headSize = 256
+
+// encodeInto is rangeNow on an account, encoded.
+func (s *Server) encodeInto(ctx context.Context, a *rangeAnswer, account *answerReader, r *pb.RangeRequest) (err error) {
 	start := time.Now()
+	defer func() { s.metrics.ranges.observe(start, err) }()
 	account = account.again()
-	a := &rangeAnswer{}
 	charged := 0
-	res, err := account.Store.Each(ctx, r.GetKey(), r.GetRangeEnd(), storage.RangeOptions{Revision: max(r.GetRevision(), 0), Limit: r.GetLimit()},
-		func(kv *mvccpb.KeyValue) error {
-			a.add(kv)
-			if a.Size()-charged < chargeBytes {
-				return nil
-			}
-			owed := a.Size() - charged
-			charged = a.Size()
-			return account.charge(owed, 1)
-		})
-	if err == nil {
-		err = account.charge(a.Size()-charged, 1)
+	charge := func() error {
+		owed := a.Size() - charged
+		charged = a.Size()
+		return account.charge(owed, 1)
 	}
-	s.metrics.ranges.observe(start, err)
+	o := storage.RangeOptions{Revision: max(r.GetRevision(), 0), Limit: r.GetLimit()}
+	res, err := account.Store.Each(ctx, r.GetKey(), r.GetRangeEnd(), o, func(kv *mvccpb.KeyValue) error {
+		if err := a.add(kv); err != nil || a.Size()-charged < chargeBytes {
+			return err
+		}
+		return charge()
+	})
+	if err == nil {
+		err = charge()
+	}
 	if err != nil {
-		a.Free()
-		return nil, err
+		return err
 	}
 	a.header = &pb.ResponseHeader{Revision: res.Revision}
 	a.count, a.more = res.Count, res.More
-	return a, nil
+	return nil
 }

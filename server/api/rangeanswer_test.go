@@ -8,10 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // What is encoded as it is read is the same answer as the message that is made otherwise: of keys and values of many sizes, with
@@ -60,6 +63,18 @@ func TestEncodedRangesAreTheSame(t *testing.T) {
 		require.NoError(t, err)
 		_, encoded := a.(*rangeAnswer)
 		require.Equal(t, r.SortOrder != pb.RangeRequest_DESCEND && !r.KeysOnly && !r.CountOnly && r.MinModRevision == 0, encoded, "%v", r)
+		raw := &emptypb.Empty{} // which keeps the answer's bytes
+		require.NoError(t, h.conn.Invoke(t.Context(), pb.KV_Range_FullMethodName, r, raw))
+		first, _, _ := protowire.ConsumeTag(raw.ProtoReflect().GetUnknown())
+		if encoded && len(want.Kvs) > 0 {
+			require.Equal(t, fieldKvs, first, "its header is the last: it was encoded as it was read")
+		} else {
+			require.Equal(t, fieldHeader, first)
+		}
+		require.Equal(t, proto.Size(want), len(raw.ProtoReflect().GetUnknown()))
+		require.Equal(t, proto.Size(want), sizeOf(a))
+		require.Equal(t, want.Count, describe(r, a).responses)
+		require.Equal(t, proto.Size(want), describe(r, a).responseBytes)
 		for _, options := range [][]grpc.CallOption{nil, {grpc.UseCompressor(gzip.Name)}} {
 			got, err := kv.Range(t.Context(), r, options...)
 			require.NoError(t, err)
@@ -70,4 +85,22 @@ func TestEncodedRangesAreTheSame(t *testing.T) {
 	}
 	_, err = kv.Range(t.Context(), &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Revision: 1 << 40})
 	require.ErrorContains(t, err, "required revision is a future revision")
+}
+
+// A key is encoded as its message is, whatever it holds.
+func TestKeysAreEncodedAsMessages(t *testing.T) {
+	for _, kv := range []*mvccpb.KeyValue{
+		{},
+		{Key: []byte("k")},
+		{Value: []byte("v")},
+		{Key: []byte("k"), CreateRevision: 1, ModRevision: 127, Version: 128, Value: []byte("v"), Lease: 1<<63 - 1},
+		{CreateRevision: -1, ModRevision: -1 << 63, Version: 1<<63 - 1, Lease: -1},
+		{Key: bytes.Repeat([]byte("k"), 127), Value: bytes.Repeat([]byte("v"), 128)},
+		{Key: bytes.Repeat([]byte("k"), 1<<16), Value: bytes.Repeat([]byte("v"), 1<<20)},
+	} {
+		a := &rangeAnswer{}
+		require.NoError(t, a.add(kv))
+		require.Equal(t, proto.Size(&pb.RangeResponse{Kvs: []*mvccpb.KeyValue{kv}}), a.Size(), "%.100v", kv)
+		a.Free()
+	}
 }

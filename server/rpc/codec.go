@@ -16,10 +16,10 @@ import (
 func (s *stream) decode(m message, into any) error {
 	defer m.free()
 	p := m.bytes()
-	if m.format > 1 {
+	if m.format > compressed {
 		return status.Errorf(codes.Internal, "grpc: received unexpected payload format %d", m.format)
 	}
-	if m.format == 1 {
+	if m.format == compressed {
 		var err error
 		if p, err = s.decompress(p); err != nil {
 			return err
@@ -58,7 +58,7 @@ func (s *stream) decompress(p []byte) ([]byte, error) {
 	return out, nil
 }
 
-// encode makes a message with its prefix. The status of the error is the call's.
+// encode makes a message with its prefix, an answer's or a stream's. The status of the error is the call's.
 func (s *stream) encode(v any) (body, error) {
 	if e, ok := v.(Encoder); ok {
 		return s.encoded(e.Encoding())
@@ -81,24 +81,19 @@ func (s *stream) encode(v any) (body, error) {
 		return body{}, status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err)
 	}
 	s.countSent(size)
-	if s.compresses(size) {
-		return s.compress(buf)
-	}
-	prefix(p, size)
-	return body{first: buf}, nil
+	prefix(p, plain, size)
+	return s.compressed(body{first: buf}, size)
 }
 
 // encoded is encode for what is encoded.
 func (s *stream) encoded(e *Encoded) (body, error) {
 	size := e.Size()
 	if size > messageMax {
+		e.Free()
 		return body{}, errTooLarge(size)
 	}
 	s.countSent(size)
-	if s.compresses(size) {
-		return s.compress(e.joined())
-	}
-	return e.body(), nil
+	return s.compressed(e.body(plain), size)
 }
 
 // errTooLarge refuses a message in grpc-go's words.
@@ -113,31 +108,36 @@ func (s *stream) countSent(size int) {
 	}
 }
 
-// compresses tells whether a message is compressed: the client's are, too.
-func (s *stream) compresses(size int) bool { return s.head.compressor != nil && size > 0 }
+// Formats of a message.
+const (
+	plain      byte = 0
+	compressed byte = 1
+)
 
-// prefix writes what stands before a message of that size that is not compressed.
-func prefix(p []byte, size int) {
-	p[0] = 0
+// prefix writes what stands before a message of that size.
+func prefix(p []byte, format byte, size int) {
+	p[0] = format
 	binary.BigEndian.PutUint32(p[1:], uint32(size))
 }
 
-// compress makes a compressed message of one that is not.
-func (s *stream) compress(plain *[]byte) (body, error) {
-	defer pool.Put(plain)
-	var out bytes.Buffer
-	out.Write([]byte{1, 0, 0, 0, 0})
+// compressed is a message of that size as it is sent: compressed if the client's are. What is compressed of it is free.
+func (s *stream) compressed(from body, size int) (body, error) {
+	if s.head.compressor == nil || size == 0 {
+		return from, nil
+	}
+	var out Encoded
 	w, err := s.head.compressor.Compress(&out)
-	if err == nil {
-		_, err = w.Write((*plain)[prefixLen:])
+	for begin := prefixLen; err == nil && !from.none(); begin = 0 {
+		_, err = w.Write((*from.first)[begin:])
+		from.next()
 	}
 	if err == nil {
 		err = w.Close()
 	}
 	if err != nil {
+		from.free()
+		out.Free()
 		return body{}, status.Errorf(codes.Internal, "grpc: error while compressing: %v", err)
 	}
-	p := out.Bytes()
-	binary.BigEndian.PutUint32(p[1:], uint32(len(p)-prefixLen))
-	return body{first: &p}, nil
+	return out.body(compressed), nil
 }

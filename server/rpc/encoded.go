@@ -28,17 +28,18 @@ func (e *Encoded) Encoding() *Encoded { return e }
 // Size is how many bytes were written.
 func (e *Encoded) Size() int { return e.size }
 
-// Append adds to the message. Of one that is too large to be sent only the size is kept.
-func (e *Encoded) Append(p []byte) {
-	if e.size += len(p); e.size > messageMax {
-		e.Free()
-		return
+// Write adds to the message. It fails, with the call's status, once that is too large to be sent.
+func (e *Encoded) Write(p []byte) (int, error) {
+	n := len(p)
+	if e.size += n; e.size > messageMax {
+		return 0, errTooLarge(e.size)
 	}
 	for len(p) > 0 {
 		last := e.room()
-		n := copy((*last)[len(*last):cap(*last)], p)
-		*last, p = (*last)[:len(*last)+n], p[n:]
+		taken := copy((*last)[len(*last):cap(*last)], p)
+		*last, p = (*last)[:len(*last)+taken], p[taken:]
 	}
+	return n, nil
 }
 
 // room is a piece with room.
@@ -60,28 +61,17 @@ func (e *Encoded) Free() {
 	for _, piece := range e.pieces {
 		pool.Put(piece)
 	}
-	e.pieces = nil
+	*e = Encoded{}
 }
 
-// body is the message with its prefix, to be sent.
-func (e *Encoded) body() body {
+// body is the message with its prefix, to be sent. The Encoded is empty then.
+func (e *Encoded) body(format byte) body {
 	if len(e.pieces) == 0 {
 		e.room()
 	}
 	first := e.pieces[0]
-	prefix(*first, e.size)
+	prefix(*first, format, e.size)
 	b := body{first: first, rest: e.pieces[1:]}
-	e.pieces = nil
+	*e = Encoded{}
 	return b
-}
-
-// joined is the message in one buffer of the pool, with room for the prefix.
-func (e *Encoded) joined() *[]byte {
-	buf := pool.Get(prefixLen + e.size)
-	p := (*buf)[:0]
-	for _, piece := range e.pieces {
-		p = append(p, *piece...)
-	}
-	e.Free()
-	return buf
 }

@@ -2,8 +2,10 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
@@ -24,7 +26,9 @@ func encodedEcho(s *Server) {
 		p := packed(string(resp.(interface{ GetValue() []byte }).GetValue()))[prefixLen:]
 		for n := 1; len(p) > 0; n = 3*n + 1 { // pieces of all sizes
 			n = min(n, len(p))
-			e.Append(p[:n])
+			if _, err := e.Write(p[:n]); err != nil {
+				return nil, err
+			}
 			p = p[n:]
 		}
 		return e, nil
@@ -46,43 +50,106 @@ func TestEncodedAnswers(t *testing.T) {
 	}
 }
 
-// A client that takes little at a time gets the whole, and one that gives up leaves nothing behind.
+// A client that takes little at a time, beside the pieces' borders, gets the whole; one that gives up leaves nothing behind.
 func TestEncodedAnswersKeepToTheWindows(t *testing.T) {
 	s, address := serve(t, &echo{}, encodedEcho)
+	taken := pool.(*poisoned).out
 	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
-	const n = 3 * pieceMax / 2
-	c.call(1, strings.Repeat("x", n))
-	for sent := 0; sent < n; sent += 1000 {
-		require.NoError(t, c.framer.WriteWindowUpdate(0, 1000))
-		require.NoError(t, c.framer.WriteWindowUpdate(1, 1000))
+	before := taken()
+	value := strings.Repeat("x", 3*pieceMax/2)
+	want := packed(value)
+	c.call(1, value)
+	require.NoError(t, c.framer.WriteWindowUpdate(0, 1<<20))
+	got := []byte{}
+	for step := uint32(1); len(got) < len(want); step = 2*step%1021 + 1 {
+		step = min(step, uint32(len(want)-len(got)))
+		require.NoError(t, c.framer.WriteWindowUpdate(1, step))
+		for to := len(got) + int(step); len(got) < to; {
+			f := c.until(func(f http2.Frame) bool { return f.Header().Type == http2.FrameData })
+			got = append(got, f.(*http2.DataFrame).Data()...)
+			require.LessOrEqual(t, len(got), to, "more than the window")
+		}
 	}
-	a := c.answered(1)
-	require.Equal(t, "0", a.fields["grpc-status"])
-	require.Equal(t, packed(strings.Repeat("x", n)), a.data)
-	c.call(3, strings.Repeat("x", n))
+	require.Equal(t, string(want), string(got))
+	require.Equal(t, "0", c.answered(1).fields["grpc-status"])
+
+	c.call(3, value)
 	eventually(t, s, "the answer waits", func(c *conn) bool { return c.streams[3] != nil && !c.streams[3].message.none() })
+	require.NoError(t, c.framer.WriteWindowUpdate(3, pieceMin)) // one piece is partly sent
+	c.until(func(f http2.Frame) bool { return f.Header().Type == http2.FrameData })
+	require.Greater(t, taken(), before)
 	require.NoError(t, c.framer.WriteRSTStream(3, http2.ErrCodeCancel))
-	eventually(t, s, "nothing is held", func(c *conn) bool { return len(c.streams) == 0 })
-	c.call(5, "")
-	require.NoError(t, c.framer.WriteWindowUpdate(5, 100))
-	c.answered(5)
+	eventually(t, s, "all buffers are free", func(c *conn) bool { return len(c.streams) == 0 && taken() == before })
 }
 
-// Of an answer that no message can hold nothing is kept but its size, which its refusal tells.
+// A client that takes a byte now and then keeps its call, across pieces, too.
+func TestSlowReadersOfPiecesStay(t *testing.T) {
+	s, address := serve(t, &echo{}, func(s *Server) { encodedEcho(s); s.limits.untaken = 500 * time.Millisecond })
+	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: pieceMin - 10})
+	c.call(1, strings.Repeat("x", 10*pieceMin))
+	for end := time.Now().Add(5 * s.limits.untaken); time.Now().Before(end); time.Sleep(s.limits.untaken / 10) {
+		require.NoError(t, c.framer.WriteWindowUpdate(1, 1))
+	}
+	require.NoError(t, c.framer.WriteWindowUpdate(1, 1<<20))
+	require.Equal(t, "0", c.answered(1).fields["grpc-status"])
+	require.NoError(t, c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+	c.call(3, strings.Repeat("x", 10*pieceMin))
+	require.Equal(t, http2.ErrCodeEnhanceYourCalm, c.answered(3).reset)
+}
+
+// Write fails for what no message can hold; an answer that a handler returns all the same is refused.
 func TestEncodedAnswersHaveAMost(t *testing.T) {
 	_, address := serve(t, &echo{}, func(s *Server) {
 		s.options.Unary = func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any, error) {
 			e := &Encoded{}
-			e.Append([]byte("some"))
-			e.Append(make([]byte, messageMax)) // never touched
-			e.Append([]byte("some"))
-			if len(e.pieces) > 0 {
-				return nil, status.Error(codes.Internal, "pieces were kept")
+			if _, err := e.Write([]byte("some")); err != nil {
+				return nil, err
+			}
+			e.size = messageMax
+			if _, err := e.Write([]byte("some")); err == nil {
+				return nil, errors.New("it was taken")
 			}
 			return e, nil
 		}
 	})
 	_, err := invoke(t.Context(), connect(t, address), nil)
 	require.Equal(t, codes.ResourceExhausted, status.Code(err), "%v", err)
-	require.ErrorContains(t, err, "2147483650 vs. 2147483647")
+	require.ErrorContains(t, err, "2147483646 vs. 2147483647")
+}
+
+// A connection that has nothing to write keeps no large buffers, whatever it wrote before.
+func TestLargeWriteBuffersAreNotKept(t *testing.T) {
+	s, address := serve(t, &echo{}, nil)
+	c := connect(t, address)
+	for _, n := range []int{100, 20 << 10, 50 << 10, 3 << 20} {
+		_, err := invoke(t.Context(), c, make([]byte, n))
+		require.NoError(t, err)
+		eventually(t, s, "only small ones are left", func(c *conn) bool {
+			return len(c.out) == 0 && cap(c.out) <= keptBuffer && cap(c.spare) <= keptBuffer
+		})
+	}
+}
+
+// A write buffer grows through the sizes that are kept for that, and is as large as it must be.
+func TestWriteBuffersGrow(t *testing.T) {
+	c := &conn{}
+	for _, step := range []struct{ n, capacity int }{
+		{1000, 1000}, {16 << 10, 32 << 10}, {10 << 10, 32 << 10}, {16 << 10, 64 << 10}, {16 << 10, 64 << 10}, {16 << 10, 128 << 10},
+		{100 << 10, queuedMax + 2*frameMax},
+	} {
+		c.room(step.n)
+		was := len(c.out)
+		c.out = append(c.out, make([]byte, step.n)...)
+		for i := was; i < len(c.out); i++ {
+			c.out[i] = byte(i)
+		}
+		if step.capacity > keptBuffer {
+			require.Equal(t, step.capacity, cap(c.out), "%d bytes", len(c.out))
+		}
+	}
+	for i := range c.out {
+		require.Equal(t, byte(i), c.out[i])
+	}
+	c.dropLarge()
+	require.Zero(t, cap(c.out))
 }

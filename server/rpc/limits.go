@@ -19,8 +19,6 @@ const (
 	readBuffer = 8 << 10
 	// keptBuffer is the largest write buffer that a connection keeps while it has nothing to write.
 	keptBuffer = 16 << 10
-	// largeBuffer is a write buffer that takes all that is put into it before it is full, and one message's frame more.
-	largeBuffer = 256<<10 + 2*frameMax
 	// frameHeader is the size of what every frame begins with.
 	frameHeader = 9
 	// cachedHead is the size of the largest request head that is kept for the next call of its method.
@@ -28,6 +26,12 @@ const (
 	// idleWorkers is how many goroutines wait for a call; their stacks have grown already.
 	idleWorkers = 1024
 )
+
+// queuedMax is how many bytes of messages are put into the write buffer, but for the last one's frame.
+const queuedMax = 256 << 10
+
+// largeSizes are the sizes of write buffers that are not kept; the last takes all that pump puts in.
+var largeSizes = [...]int{32 << 10, 64 << 10, 128 << 10, queuedMax + 2*frameMax}
 
 // limits bound what one client can cost. They are the same for every server; tests have smaller ones.
 type limits struct {
@@ -52,7 +56,7 @@ var defaultLimits = limits{
 	window:        1 << 20,
 	promised:      64 << 20,
 	held:          256 << 20,
-	queued:        256 << 10,
+	queued:        queuedMax,
 	stalled:       30 * time.Second,
 	untaken:       time.Minute,
 	zombies:       256,

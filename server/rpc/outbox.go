@@ -36,9 +36,9 @@ func (b *body) free() {
 // outbox is what a stream has to send. It holds one message at most: who has another one waits.
 type outbox struct {
 	window  int64 // what may be sent
-	message body  // what has not been sent of it
-	at      int   // bytes of its first buffer that have
-	sent    int64 // bytes of all messages
+	message body  // what is left of it
+	at      int   // where in its first buffer the rest begins
+	sent    int64 // bytes of messages that have been sent in all
 	end     *status.Status
 	listed  bool    // among the connection's ready
 	next    *stream // of them

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,33 +67,48 @@ func (c *conn) write() {
 	}
 }
 
-// largeBuffers are write buffers for connections that have much to write. Buffers that grew to that size took a sixth of the
-// processor time under Kubernetes' traffic.
-var largeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, largeBuffer); return &b }}
+// largeBuffers are write buffers for connections that have much to write, of the sizes of largeSizes. Buffers that grew to their size
+// took a sixth of the processor time under Kubernetes' traffic.
+var largeBuffers [len(largeSizes)]sync.Pool
 
 // room makes room for n bytes more to be written.
 func (c *conn) room(n int) {
-	if need := len(c.out) + n; need <= cap(c.out) || need <= keptBuffer || need > largeBuffer {
+	need := len(c.out) + n
+	if need <= cap(c.out) || need <= keptBuffer {
 		return
 	}
-	large := *largeBuffers.Get().(*[]byte)
-	c.out = append(large[:0], c.out...)
+	for i, size := range largeSizes {
+		if need > size {
+			continue
+		}
+		large, ok := largeBuffers[i].Get().(*[]byte)
+		if !ok {
+			b := make([]byte, 0, size)
+			large = &b
+		}
+		small := c.out
+		c.out = append((*large)[:0], small...)
+		freeLarge(small)
+		return
+	}
+}
+
+// freeLarge gives a write buffer back if it is a large one.
+func freeLarge(b []byte) {
+	if i := slices.Index(largeSizes[:], cap(b)); i >= 0 {
+		large := b
+		largeBuffers[i].Put(&large)
+	}
 }
 
 // dropLarge gives the write buffers up that are too large for a connection which has nothing to write.
 func (c *conn) dropLarge() {
-	c.out, c.spare = small(c.out), small(c.spare)
-}
-
-// small is a write buffer that may stay with a connection: b, or none.
-func small(b []byte) []byte {
-	if cap(b) <= keptBuffer {
-		return b
+	for _, b := range []*[]byte{&c.out, &c.spare} {
+		if cap(*b) > keptBuffer {
+			freeLarge(*b)
+			*b = nil
+		}
 	}
-	if cap(b) == largeBuffer {
-		largeBuffers.Put(&b)
-	}
-	return nil
 }
 
 // frame adds a frame's header to what is to be written.

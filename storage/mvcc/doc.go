@@ -22,6 +22,6 @@
 //	I5. The revision grows by one for every Tx that changed something, and by
 //	    nothing else.
 //
-// Readers (Range, Stream) run on any goroutine and take no lock that they would wait for.
+// Readers (Range, Each, Stream) run on any goroutine and take no lock that they would wait for.
 // A Writer and its Tx belong to the apply loop; there is one at a time.
 package mvcc

@@ -21,11 +21,6 @@ type newest struct {
 	value                       []byte
 }
 
-// isNewest tells whether a whole key is asked for as it is now.
-func isNewest(end []byte, o RangeOptions) bool {
-	return len(end) == 0 && o.Revision <= 0 && !o.CountOnly && !o.KeysOnly
-}
-
 // rangeNewest reads one key at the newest revision.
 func (s *Store) rangeNewest(ctx context.Context, key []byte, o RangeOptions) (*RangeResult, error) {
 	revision := s.Revision()

@@ -36,7 +36,7 @@ type RangeResult struct {
 // Range reads the keys in [key, end), by etcd's convention for end, as of a
 // revision.
 func (s *Store) Range(ctx context.Context, key, end []byte, o RangeOptions) (*RangeResult, error) {
-	if isNewest(end, o) {
+	if len(end) == 0 && o.Revision <= 0 && !o.CountOnly && !o.KeysOnly {
 		return s.rangeNewest(ctx, key, o)
 	}
 	v, err := s.view(o.Revision)
@@ -67,14 +67,20 @@ func (v *view) visit(ctx context.Context, key, end []byte, o RangeOptions, add f
 	switch {
 	case len(end) == 0: // a single seek
 		it, ok, err := v.get(key)
-		if err != nil || !ok {
-			return r, err
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return r, nil
 		}
 		r.Count = 1
-		if !o.CountOnly {
-			err = add(it)
+		if o.CountOnly {
+			return r, nil
 		}
-		return r, err
+		if err := add(it); err != nil {
+			return nil, err
+		}
+		return r, nil
 	case emptyRange(key, end):
 		return r, nil
 	case o.CountOnly:

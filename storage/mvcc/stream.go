@@ -7,19 +7,10 @@ import (
 )
 
 // Each reads as Range does, but hands the keys to fn one by one as it goes, in
-// order. A key is fn's until it returns. The result has no KVs. An error of fn
-// ends the reading and is returned.
+// order. A key is valid until fn returns, which may change the KeyValue but not
+// its bytes. The result has no KVs. An error of fn ends the reading and is
+// returned.
 func (s *Store) Each(ctx context.Context, key, end []byte, o RangeOptions, fn func(*mvccpb.KeyValue) error) (*RangeResult, error) {
-	if isNewest(end, o) {
-		o.Charge = nil
-		r, err := s.rangeNewest(ctx, key, o)
-		if err != nil || len(r.KVs) == 0 {
-			return r, err
-		}
-		kv := r.KVs[0]
-		r.KVs = nil
-		return r, fn(kv)
-	}
 	v, err := s.view(o.Revision)
 	if err != nil {
 		return nil, err

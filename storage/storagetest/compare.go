@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/petcd/petcd/storage"
 )
@@ -33,6 +34,7 @@ func Compare(t require.TestingT, s *storage.Store, m *Model, src Source) {
 	for range 12 {
 		compareRange(t, s, m, Op{Kind: OpRange, Key: RandomKey(src), Back: int64(src.IntN(4))})
 		compareStream(t, s, m, randomRange(src), src)
+		compareEach(t, s, m, randomRange(src))
 	}
 }
 
@@ -57,6 +59,21 @@ func compareStream(t require.TestingT, s *storage.Store, m *Model, o Op, src Sou
 		got.KVs = kvs
 	}
 	require.Equal(t, answerOf(plainResult(want), wantErr), answerOf(plainResult(got), err), "stream %v", o)
+}
+
+// compareEach compares one read key by key.
+func compareEach(t require.TestingT, s *storage.Store, m *Model, o Op) {
+	want, wantErr := m.read(o.Key, o.End, o.rangeOptions(m.Revision))
+	var kvs []*mvccpb.KeyValue
+	got, err := s.Each(context.Background(), o.Key, o.End, o.rangeOptions(m.Revision), func(kv *mvccpb.KeyValue) error {
+		kvs = append(kvs, proto.CloneOf(kv))
+		return nil
+	})
+	if err == nil {
+		require.Empty(t, got.KVs)
+		got.KVs = kvs
+	}
+	require.Equal(t, answerOf(plainResult(want), wantErr), answerOf(plainResult(got), err), "each %v", o)
 }
 
 // compareLeases compares the lease table and the keys attached.
