@@ -130,7 +130,7 @@ func TestRejoinWithAWholeLog(t *testing.T) {
 	id := m.ID
 	m.Stop()
 	noteRejoining(t, m)
-	startRepaired(t, c, m, leader)
+	startRepaired(t, c, m, leader, false)
 	require.Equal(t, id, m.ID)
 	_, err := m.FS.Stat("/data/member/rejoining")
 	require.Error(t, err, "the note is gone")
@@ -139,7 +139,7 @@ func TestRejoinWithAWholeLog(t *testing.T) {
 	noteRejoining(t, m)
 	leader = c.Leader()
 	require.Equal(t, http.StatusOK, askRejoin(t, c, leader, m, true)) // the answer is lost
-	startRepaired(t, c, m, leader)
+	startRepaired(t, c, m, leader, false)
 	require.NotEqual(t, id, m.ID)
 	c.Eventually(func() bool { return len(m.Server.Replica().Cluster().Voters()) == 3 }, "it votes again")
 	requireEqualHashes(t, c)
@@ -177,7 +177,7 @@ func TestLearnerRejoinsAsALearner(t *testing.T) {
 	// The answer is lost. In the second in which it was added first it would get the same id.
 	c.Eventually(func() bool { return askRejoin(t, c, leader, m, true) == http.StatusOK }, "the learner is taken back")
 	damageLog(t, m)
-	startRepaired(t, c, m, leader)
+	startRepaired(t, c, m, leader, false)
 	for name := range sizes(t, m.FS, "/data/member/log", map[string]int64{}) {
 		f, err := m.FS.Open(name)
 		require.NoError(t, err)
@@ -210,7 +210,7 @@ func TestFailedRepairDoesNotFlap(t *testing.T) {
 	case <-time.After(1500 * time.Millisecond): // three looks at whether it could be repaired now
 	}
 	m.Stop()
-	startRepaired(t, c, m, others[0])
+	startRepaired(t, c, m, others[0], false)
 	require.EqualValues(t, 1, repairs(t, m, "state"), "the next start repairs it")
 }
 

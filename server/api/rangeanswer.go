@@ -52,9 +52,20 @@ const (
 
 // add adds a key.
 func (a *rangeAnswer) add(kv *mvccpb.KeyValue) error {
+	a.keys++
+	a.head = appendKey(a.head[:0], kv)
+	if _, err := a.Write(a.head); err != nil {
+		return err
+	}
+	_, err := a.Write(kv.Value)
+	return err
+}
+
+// appendKey adds a key as an answer has it, up to where its value's bytes follow.
+func appendKey(b []byte, kv *mvccpb.KeyValue) []byte {
 	size := sizeOfBytes(kv.Key) + sizeOfInt(kv.CreateRevision) + sizeOfInt(kv.ModRevision) + sizeOfInt(kv.Version) +
 		sizeOfBytes(kv.Value) + sizeOfInt(kv.Lease)
-	b := protowire.AppendTag(a.head[:0], fieldKvs, protowire.BytesType)
+	b = protowire.AppendTag(b, fieldKvs, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(size))
 	if len(kv.Key) > 0 {
 		b = protowire.AppendTag(b, fieldKey, protowire.BytesType)
@@ -68,13 +79,7 @@ func (a *rangeAnswer) add(kv *mvccpb.KeyValue) error {
 		b = protowire.AppendTag(b, fieldValue, protowire.BytesType)
 		b = protowire.AppendVarint(b, uint64(len(kv.Value)))
 	}
-	a.head = b
-	a.keys++
-	if _, err := a.Write(b); err != nil {
-		return err
-	}
-	_, err := a.Write(kv.Value)
-	return err
+	return b
 }
 
 // sizeOfBytes is what a field of bytes takes, of a number below 16.

@@ -71,7 +71,7 @@ var (
 	// ErrCorrupt marks a log and a state that do not belong together, or that are damaged.
 	ErrCorrupt = errors.New("replica: data directory is damaged")
 
-	// ErrDamaged is why a member stops that met damage while it ran, and repairs itself at its next start.
+	// ErrDamaged is why a member stops, or its start fails, that met damage which its next start repairs.
 	ErrDamaged = errors.New("replica: the data directory was damaged; the next start repairs it")
 
 	// errNoteFirst is a leader's answer to a member that lost its log, and may join again once it has noted that it asks for it.

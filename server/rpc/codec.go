@@ -16,10 +16,10 @@ import (
 func (s *stream) decode(m message, into any) error {
 	defer m.free()
 	p := m.bytes()
-	if m.format > compressed {
+	if m.format > formatCompressed {
 		return status.Errorf(codes.Internal, "grpc: received unexpected payload format %d", m.format)
 	}
-	if m.format == compressed {
+	if m.format == formatCompressed {
 		var err error
 		if p, err = s.decompress(p); err != nil {
 			return err
@@ -81,8 +81,8 @@ func (s *stream) encode(v any) (body, error) {
 		return body{}, status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err)
 	}
 	s.countSent(size)
-	prefix(p, plain, size)
-	return s.compressed(body{first: buf}, size)
+	prefix(p, formatPlain, size)
+	return s.asSent(body{first: buf}, size)
 }
 
 // encoded is encode for what is encoded.
@@ -93,7 +93,7 @@ func (s *stream) encoded(e *Encoded) (body, error) {
 		return body{}, errTooLarge(size)
 	}
 	s.countSent(size)
-	return s.compressed(e.body(plain), size)
+	return s.asSent(e.body(formatPlain), size)
 }
 
 // errTooLarge refuses a message in grpc-go's words.
@@ -110,8 +110,8 @@ func (s *stream) countSent(size int) {
 
 // Formats of a message.
 const (
-	plain      byte = 0
-	compressed byte = 1
+	formatPlain      byte = 0
+	formatCompressed byte = 1
 )
 
 // prefix writes what stands before a message of that size.
@@ -120,8 +120,8 @@ func prefix(p []byte, format byte, size int) {
 	binary.BigEndian.PutUint32(p[1:], uint32(size))
 }
 
-// compressed is a message of that size as it is sent: compressed if the client's are. What is compressed of it is free.
-func (s *stream) compressed(from body, size int) (body, error) {
+// asSent is a message of that size as it is sent: compressed if the client's are. What is compressed of it is free.
+func (s *stream) asSent(from body, size int) (body, error) {
 	if s.head.compressor == nil || size == 0 {
 		return from, nil
 	}
@@ -136,8 +136,12 @@ func (s *stream) compressed(from body, size int) (body, error) {
 	}
 	if err != nil {
 		from.free()
+		size := out.Size()
 		out.Free()
+		if size > messageMax {
+			return body{}, errTooLarge(size)
+		}
 		return body{}, status.Errorf(codes.Internal, "grpc: error while compressing: %v", err)
 	}
-	return out.body(compressed), nil
+	return out.body(formatCompressed), nil
 }

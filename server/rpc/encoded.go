@@ -18,7 +18,7 @@ const (
 	pieceMin = 1 << 10
 	pieceMax = 64 << 10
 
-	// messageMax is what a message may have, as grpc-go counts.
+	// messageMax is what a message may have: with its prefix it fits into an int32.
 	messageMax = math.MaxInt32 - prefixLen
 )
 
@@ -71,6 +71,7 @@ func (e *Encoded) body(format byte) body {
 	}
 	first := e.pieces[0]
 	prefix(*first, format, e.size)
+	e.pieces[0] = nil // as in next
 	b := body{first: first, rest: e.pieces[1:]}
 	*e = Encoded{}
 	return b

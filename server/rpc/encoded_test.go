@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestEncodedAnswersKeepToTheWindows(t *testing.T) {
 
 	c.call(3, value)
 	eventually(t, s, "the answer waits", func(c *conn) bool { return c.streams[3] != nil && !c.streams[3].message.none() })
-	require.NoError(t, c.framer.WriteWindowUpdate(3, pieceMin)) // one piece is partly sent
+	require.NoError(t, c.framer.WriteWindowUpdate(3, pieceMin+10)) // one is sent, another is partly sent
 	c.until(func(f http2.Frame) bool { return f.Header().Type == http2.FrameData })
 	require.Greater(t, taken(), before)
 	require.NoError(t, c.framer.WriteRSTStream(3, http2.ErrCodeCancel))
@@ -84,10 +85,10 @@ func TestEncodedAnswersKeepToTheWindows(t *testing.T) {
 
 // A client that takes a byte now and then keeps its call, across pieces, too.
 func TestSlowReadersOfPiecesStay(t *testing.T) {
-	s, address := serve(t, &echo{}, func(s *Server) { encodedEcho(s); s.limits.untaken = 500 * time.Millisecond })
+	s, address := serve(t, &echo{}, func(s *Server) { encodedEcho(s); s.limits.untaken = 2 * time.Second })
 	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: pieceMin - 10})
 	c.call(1, strings.Repeat("x", 10*pieceMin))
-	for end := time.Now().Add(5 * s.limits.untaken); time.Now().Before(end); time.Sleep(s.limits.untaken / 10) {
+	for end := time.Now().Add(2 * s.limits.untaken); time.Now().Before(end); time.Sleep(s.limits.untaken / 20) {
 		require.NoError(t, c.framer.WriteWindowUpdate(1, 1))
 	}
 	require.NoError(t, c.framer.WriteWindowUpdate(1, 1<<20))
@@ -119,11 +120,19 @@ func TestEncodedAnswersHaveAMost(t *testing.T) {
 
 // A connection that has nothing to write keeps no large buffers, whatever it wrote before.
 func TestLargeWriteBuffersAreNotKept(t *testing.T) {
-	s, address := serve(t, &echo{}, nil)
-	c := connect(t, address)
-	for _, n := range []int{100, 20 << 10, 50 << 10, 3 << 20} {
-		_, err := invoke(t.Context(), c, make([]byte, n))
-		require.NoError(t, err)
+	s, address := serve(t, &echo{unary: func(_ context.Context, b []byte) ([]byte, error) {
+		n, err := strconv.Atoi(string(b))
+		return make([]byte, n), err
+	}}, nil)
+	c := dial(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 8 << 20})
+	require.NoError(t, c.framer.WriteWindowUpdate(0, 8<<20))
+	for i, n := range []int{100, 20 << 10, 50 << 10, 3 << 20} {
+		id := uint32(2*i + 1)
+		c.call(id, strconv.Itoa(n))
+		require.Len(t, c.answered(id).data, len(packed(strings.Repeat("x", n))))
+		// The answer to a ping has a buffer of its own: the large one is not being written while this is looked at.
+		require.NoError(t, c.framer.WritePing(false, [8]byte{1}))
+		c.until(func(f http2.Frame) bool { return f.Header().Type == http2.FramePing })
 		eventually(t, s, "only small ones are left", func(c *conn) bool {
 			return len(c.out) == 0 && cap(c.out) <= keptBuffer && cap(c.spare) <= keptBuffer
 		})

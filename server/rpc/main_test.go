@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// TestMain finds goroutines that a test left (I5), and buffers that are given back twice or used afterwards.
+// TestMain finds goroutines that a test left (I5), and buffers of messages that are given back twice or used afterwards.
 func TestMain(m *testing.M) {
 	pool = &poisoned{BufferPool: pool, taken: map[*[]byte]bool{}}
 	code := m.Run()

@@ -22,7 +22,8 @@ func (b *body) next() {
 	pool.Put(b.first)
 	b.first = nil
 	if len(b.rest) > 0 {
-		b.first, b.rest = b.rest[0], b.rest[1:]
+		b.first, b.rest[0] = b.rest[0], nil // or the slice would keep it in memory
+		b.rest = b.rest[1:]
 	}
 }
 

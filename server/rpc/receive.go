@@ -46,7 +46,7 @@ type inbox struct {
 // message is a whole message. Whoever takes it frees it.
 type message struct {
 	body   *[]byte // of the pool; nil when it is empty
-	format byte    // 1: compressed
+	format byte    // formatPlain or formatCompressed; the client's, not checked yet
 }
 
 // bytes are the message's.
