@@ -2,6 +2,7 @@ package robustness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
 // duringMax is how far a member may get with a task before it is killed over it.
@@ -143,7 +145,7 @@ func (c *Cluster) replace(ctx context.Context, i int) error {
 	}
 	err = insist(ctx, "promote a member", func(ctx context.Context) error {
 		_, err := cluster.MemberPromote(ctx, &pb.MemberPromoteRequest{ID: id})
-		if err != nil && strings.Contains(err.Error(), "can only promote a learner") {
+		if errors.Is(rpctypes.Error(err), rpctypes.ErrMemberNotLearner) { // not: a learner that lags
 			return nil
 		}
 		return err
