@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 
@@ -189,6 +190,7 @@ func (s *Server) encodeInto(ctx context.Context, a *rangeAnswer, account *answer
 		if err := a.add(kv); err != nil || a.Size()-charged < chargeBytes {
 			return err
 		}
+		runtime.Gosched() // who has little to do shall not wait for the whole of a large answer
 		return charge()
 	})
 	if err == nil {
